@@ -1,0 +1,5 @@
+/** One main: configuration, wiring, store and command line. */
+@NullMarked
+package io.behalf.server;
+
+import org.jspecify.annotations.NullMarked;
