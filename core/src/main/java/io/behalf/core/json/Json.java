@@ -1,0 +1,188 @@
+package io.behalf.core.json;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonFactoryBuilder;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import java.io.IOException;
+import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads and writes JSON where its bytes are evidence or decide: duplicate member names, trailing content, excessive
+ * depth and lone surrogates are errors, because two parsers that read one text differently are an attacker's way
+ * between check and use.
+ *
+ * <p>Values are {@code Map<String, Object>} (in the order read), {@code List<Object>}, {@code String}, {@code Long},
+ * {@code BigInteger}, {@code BigDecimal}, {@code Boolean} and {@code null}. Thread-safe.
+ */
+public final class Json {
+    /** Largest nesting accepted. */
+    public static final int MAX_DEPTH = 64;
+
+    /** Largest document accepted, in bytes; callers bound bodies more tightly themselves. */
+    public static final int MAX_BYTES = 64 << 20;
+
+    /** Integers up to here have one exact form as IEEE double: 2^53. */
+    static final long MAX_EXACT = 1L << 53;
+
+    private static final JsonFactory FACTORY = new JsonFactoryBuilder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxNestingDepth(MAX_DEPTH)
+                    .maxStringLength(MAX_BYTES)
+                    .maxNumberLength(64)
+                    .maxNameLength(4096)
+                    .build())
+            .build();
+
+    private Json() {}
+
+    /** @throws Malformed when the bytes are not exactly one JSON value within the bounds */
+    public static @Nullable Object read(byte[] bytes) throws Malformed {
+        if (bytes.length > MAX_BYTES) {
+            throw new Malformed("document larger than " + MAX_BYTES + " bytes", null);
+        }
+        try (JsonParser parser = FACTORY.createParser(bytes)) {
+            JsonToken first = parser.nextToken();
+            if (first == null) {
+                throw new Malformed("empty document", null);
+            }
+            Object value = value(parser, first);
+            if (parser.nextToken() != null) {
+                throw new Malformed("content after the value", null);
+            }
+            return value;
+        } catch (IOException e) {
+            // Jackson's message would quote the input, which may be a prompt or a secret
+            throw new Malformed("not well-formed JSON (syntax, duplicate member or bound exceeded)", e);
+        }
+    }
+
+    /** @throws Malformed when the bytes are not exactly one JSON object within the bounds */
+    public static Map<String, @Nullable Object> readObject(byte[] bytes) throws Malformed {
+        if (read(bytes) instanceof Map<?, ?> map) {
+            @SuppressWarnings("unchecked")
+            Map<String, @Nullable Object> object = (Map<String, @Nullable Object>) map;
+            return object;
+        }
+        throw new Malformed("not a JSON object", null);
+    }
+
+    /**
+     * RFC 8785 bytes of a value made of the types named above, plus {@code Integer}. Fractions are refused: records and
+     * hashed texts hold none, and their shortest form is where implementations differ.
+     */
+    public static byte[] canonical(@Nullable Object value) {
+        CanonicalWriter out = new CanonicalWriter();
+        write(out, value);
+        return out.toByteArray();
+    }
+
+    /** Appends the RFC 8785 form of {@code value}; members are sorted here. */
+    public static void write(CanonicalWriter out, @Nullable Object value) {
+        if (value == null) {
+            out.nullValue();
+        } else if (value instanceof String s) {
+            out.string(s);
+        } else if (value instanceof Long n) {
+            out.number(n);
+        } else if (value instanceof Integer n) {
+            out.number(n);
+        } else if (value instanceof Boolean b) {
+            out.bool(b);
+        } else if (value instanceof Map<?, ?> map) {
+            List<String> names = new ArrayList<>(map.size());
+            for (Object name : map.keySet()) {
+                names.add((String) name);
+            }
+            Collections.sort(names);
+            out.beginObject();
+            for (String name : names) {
+                out.key(name);
+                write(out, map.get(name));
+            }
+            out.endObject();
+        } else if (value instanceof List<?> list) {
+            out.beginArray();
+            for (Object item : list) {
+                write(out, item);
+            }
+            out.endArray();
+        } else {
+            throw new IllegalArgumentException("no canonical form for a " + value.getClass().getSimpleName());
+        }
+    }
+
+    private static @Nullable Object value(JsonParser parser, JsonToken token) throws IOException, Malformed {
+        return switch (token) {
+            case START_OBJECT -> object(parser);
+            case START_ARRAY -> array(parser);
+            case VALUE_STRING -> wellFormed(parser.getText());
+            case VALUE_NUMBER_INT -> integer(parser);
+            case VALUE_NUMBER_FLOAT -> parser.getDecimalValue();
+            case VALUE_TRUE -> Boolean.TRUE;
+            case VALUE_FALSE -> Boolean.FALSE;
+            case VALUE_NULL -> null;
+            default -> throw new Malformed("unexpected token", null);
+        };
+    }
+
+    private static Map<String, @Nullable Object> object(JsonParser parser) throws IOException, Malformed {
+        Map<String, @Nullable Object> members = new LinkedHashMap<>();
+        for (JsonToken t = next(parser); t != JsonToken.END_OBJECT; t = next(parser)) {
+            String name = wellFormed(parser.currentName());
+            members.put(name, value(parser, next(parser)));
+        }
+        return members;
+    }
+
+    private static List<@Nullable Object> array(JsonParser parser) throws IOException, Malformed {
+        List<@Nullable Object> items = new ArrayList<>();
+        for (JsonToken t = next(parser); t != JsonToken.END_ARRAY; t = next(parser)) {
+            items.add(value(parser, t));
+        }
+        return items;
+    }
+
+    private static JsonToken next(JsonParser parser) throws IOException, Malformed {
+        JsonToken token = parser.nextToken();
+        if (token == null) {
+            throw new Malformed("document ends too early", null);
+        }
+        return token;
+    }
+
+    private static Object integer(JsonParser parser) throws IOException {
+        Number n = parser.getNumberValue();
+        return n instanceof BigInteger big ? big : (Object) n.longValue();
+    }
+
+    private static String wellFormed(String text) throws Malformed {
+        for (int i = 0; i < text.length(); i++) {
+            if (Character.isSurrogate(text.charAt(i))) {
+                if (i + 1 >= text.length() || !Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1))) {
+                    throw new Malformed("lone surrogate in a string", null);
+                }
+                i++;
+            }
+        }
+        return text;
+    }
+
+    /** Foreign bytes that are not what they should be. The message never quotes them. */
+    public static final class Malformed extends Exception {
+        private static final long serialVersionUID = 1;
+
+        public Malformed(String message, @Nullable Throwable cause) {
+            super(message, cause);
+        }
+    }
+}
