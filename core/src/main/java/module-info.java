@@ -10,4 +10,8 @@ module io.behalf.core {
     requires com.fasterxml.jackson.databind;
     requires com.nimbusds.jose.jwt;
     requires transitive org.jspecify;
+
+    exports io.behalf.core.delegation;
+    exports io.behalf.core.json;
+    exports io.behalf.core.record;
 }

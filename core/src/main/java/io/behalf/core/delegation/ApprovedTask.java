@@ -15,23 +15,22 @@ import org.jspecify.annotations.Nullable;
  *
  * @param agent id of the agent approved
  * @param text the task as the person read it, in {@code locale} (BCP 47)
- * @param salt 32 random bytes
+ * @param salt 32 random bytes, base64url
  */
 public record ApprovedTask(
-        String approvalId, String agent, Scope scope, Limits limits, Instant end, String text, String locale, byte[] salt) {
-    public static final int SALT_BYTES = 32;
-
+        String approvalId,
+        String agent,
+        Scope scope,
+        Limits limits,
+        Instant end,
+        String text,
+        String locale,
+        String salt) {
     public ApprovedTask {
         Ids.require("apr", approvalId);
-        if (salt.length != SALT_BYTES) {
-            throw new IllegalArgumentException("the salt has " + SALT_BYTES + " bytes");
+        if (!salt.matches("[A-Za-z0-9_-]{43}")) {
+            throw new IllegalArgumentException("the salt is 32 bytes in base64url");
         }
-        salt = salt.clone();
-    }
-
-    @Override
-    public byte[] salt() {
-        return salt.clone();
     }
 
     /** The members that are hashed, as JSON. */
@@ -44,7 +43,7 @@ public record ApprovedTask(
         out.put("end", end.toString());
         out.put("text", text);
         out.put("locale", locale);
-        out.put("salt", Base64.getUrlEncoder().withoutPadding().encodeToString(salt));
+        out.put("salt", salt);
         return out;
     }
 

@@ -164,8 +164,7 @@ public record BehalfTask(
             return Limits.NONE;
         }
         Map<String, ?> object = object(value, "limits", LIMITS);
-        return new Limits(
-                total(object.get("calls")), total(object.get("tokens")), total(object.get("spend")));
+        return new Limits(total(object.get("calls")), total(object.get("tokens")), total(object.get("spend")));
     }
 
     private static OptionalLong total(@Nullable Object value) throws Json.Malformed {

@@ -61,8 +61,9 @@ public final class DelegationClaims {
         } else if (d.binding() instanceof Binding.Certificate certificate) {
             out.put("cnf", Map.of("x5t#S256", certificate.x5tS256()));
         }
-        d.status().ifPresent(s -> out.put(
-                "status", Map.of("status_list", Map.of("uri", s.uri(), "idx", (long) s.index()))));
+        d.status()
+                .ifPresent(
+                        s -> out.put("status", Map.of("status_list", Map.of("uri", s.uri(), "idx", (long) s.index()))));
         return out;
     }
 

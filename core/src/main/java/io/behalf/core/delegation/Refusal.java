@@ -61,8 +61,7 @@ public record Refusal(
 
     /** A rate: HTTP 429 with {@code Retry-After}. */
     public Refusal retryAfter(int seconds) {
-        return new Refusal(
-                reason, sentence, detail, rules, OptionalInt.of(429), OptionalInt.of(seconds), authentic);
+        return new Refusal(reason, sentence, detail, rules, OptionalInt.of(429), OptionalInt.of(seconds), authentic);
     }
 
     public Refusal about(Delegation delegation) {

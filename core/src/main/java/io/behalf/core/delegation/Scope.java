@@ -34,7 +34,9 @@ public record Scope(List<Permission> permissions) {
     /** Whether one call is within this scope: one permission must cover it whole, for every resource that it touches. */
     public boolean covers(Ask ask) {
         for (Permission p : permissions) {
-            if (p.service().equals(ask.service()) && p.coversAction(ask.action()) && coversResources(p, ask)
+            if (p.service().equals(ask.service())
+                    && p.coversAction(ask.action())
+                    && coversResources(p, ask)
                     && coversAttributes(p, ask)) {
                 return true;
             }
@@ -74,9 +76,8 @@ public record Scope(List<Permission> permissions) {
 
     /** Only the permissions for one service: what a token minted for that audience carries. */
     public Scope at(Set<String> services) {
-        return new Scope(permissions.stream()
-                .filter(p -> services.contains(p.service()))
-                .toList());
+        return new Scope(
+                permissions.stream().filter(p -> services.contains(p.service())).toList());
     }
 
     /** {@code service:action} strings: the shadow of this scope for software that reads only {@code scope}. */

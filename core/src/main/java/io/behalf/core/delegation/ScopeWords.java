@@ -46,7 +46,9 @@ public final class ScopeWords {
         for (int i = 0; i < word.length(); i++) {
             char c = word.charAt(i);
             if (c == '%') {
-                if (i + 2 >= word.length() || !HexFormat.isHexDigit(word.charAt(i + 1)) || !HexFormat.isHexDigit(word.charAt(i + 2))) {
+                if (i + 2 >= word.length()
+                        || !HexFormat.isHexDigit(word.charAt(i + 1))
+                        || !HexFormat.isHexDigit(word.charAt(i + 2))) {
                     throw new IllegalArgumentException("% is followed by two hex digits");
                 }
                 out.write(HexFormat.fromHexDigits(word, i + 1, i + 3));
@@ -54,16 +56,14 @@ public final class ScopeWords {
             } else if (c < 0x80 && plain((byte) c)) {
                 out.write(c);
             } else {
-                throw new IllegalArgumentException("characters other than letters, digits and - . _ ~ * / are percent-encoded");
+                throw new IllegalArgumentException(
+                        "characters other than letters, digits and - . _ ~ * / are percent-encoded");
             }
         }
         return out.toString(StandardCharsets.UTF_8);
     }
 
     private static boolean plain(byte b) {
-        return (b >= 'a' && b <= 'z')
-                || (b >= 'A' && b <= 'Z')
-                || (b >= '0' && b <= '9')
-                || "-._~*/".indexOf(b) >= 0;
+        return (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9') || "-._~*/".indexOf(b) >= 0;
     }
 }

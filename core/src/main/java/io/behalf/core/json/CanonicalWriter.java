@@ -21,6 +21,8 @@ public final class CanonicalWriter {
     private final @Nullable String[] lastKey = new @Nullable String[MAX_DEPTH];
     private boolean afterKey;
 
+    public CanonicalWriter() {}
+
     public void reset() {
         length = 0;
         depth = 0;
@@ -182,16 +184,17 @@ public final class CanonicalWriter {
     }
 
     private void escape(char c) {
-        String text = switch (c) {
-            case '"' -> "\\\"";
-            case '\\' -> "\\\\";
-            case '\b' -> "\\b";
-            case '\t' -> "\\t";
-            case '\n' -> "\\n";
-            case '\f' -> "\\f";
-            case '\r' -> "\\r";
-            default -> "\\u00" + (char) HEX[c >> 4] + (char) HEX[c & 15];
-        };
+        String text =
+                switch (c) {
+                    case '"' -> "\\\"";
+                    case '\\' -> "\\\\";
+                    case '\b' -> "\\b";
+                    case '\t' -> "\\t";
+                    case '\n' -> "\\n";
+                    case '\f' -> "\\f";
+                    case '\r' -> "\\r";
+                    default -> "\\u00" + (char) HEX[c >> 4] + (char) HEX[c & 15];
+                };
         ascii(text);
     }
 

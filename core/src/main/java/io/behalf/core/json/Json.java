@@ -117,7 +117,8 @@ public final class Json {
             }
             out.endArray();
         } else {
-            throw new IllegalArgumentException("no canonical form for a " + value.getClass().getSimpleName());
+            throw new IllegalArgumentException(
+                    "no canonical form for a " + value.getClass().getSimpleName());
         }
     }
 

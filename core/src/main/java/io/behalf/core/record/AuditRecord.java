@@ -68,7 +68,12 @@ public sealed interface AuditRecord {
     }
 
     /** What a service that verifies for itself says of a call: {@code of} is the gateway's record, where it named one. */
-    record Downstream(Header header, Optional<String> of, Optional<Call> call, Optional<Decided> decision, ServiceSigned downstream)
+    record Downstream(
+            Header header,
+            Optional<String> of,
+            Optional<Call> call,
+            Optional<Decided> decision,
+            ServiceSigned downstream)
             implements AuditRecord {
         @Override
         public String kind() {
@@ -195,7 +200,12 @@ public sealed interface AuditRecord {
      * @param policySha256 version of the policy, lower-case hex
      */
     record Decided(
-            boolean permit, boolean enforced, Optional<String> reason, List<String> rules, String policySha256, Mode mode) {
+            boolean permit,
+            boolean enforced,
+            Optional<String> reason,
+            List<String> rules,
+            String policySha256,
+            Mode mode) {
         public Decided {
             rules = List.copyOf(rules);
         }

@@ -32,8 +32,7 @@ public final class RecordDecoder {
             throw new Json.Malformed("record version is not " + RecordEncoder.VERSION, null);
         }
         try {
-            return new StoredRecord(
-                    record(r), r.optionalNumber("task_seq").orElse(0L), r.optionalString("prev"));
+            return new StoredRecord(record(r), r.optionalNumber("task_seq").orElse(0L), r.optionalString("prev"));
         } catch (IllegalArgumentException | DateTimeException e) {
             throw new Json.Malformed("record: " + e.getMessage(), e);
         }
@@ -54,7 +53,10 @@ public final class RecordDecoder {
         return switch (kind) {
             case "intent" ->
                 new AuditRecord.Intent(
-                        header, call(r.object("call")), decided(r.object("decision")), plannedBy(r.optionalObject("planned_by")));
+                        header,
+                        call(r.object("call")),
+                        decided(r.object("decision")),
+                        plannedBy(r.optionalObject("planned_by")));
             case "outcome" -> new AuditRecord.Outcome(header, r.string("of"), ended(r.object("outcome")));
             case "check" -> new AuditRecord.Check(header, call(r.object("call")), decided(r.object("decision")));
             case "refusal" -> new AuditRecord.Refused(header, call(r.object("call")), decided(r.object("decision")));
@@ -70,12 +72,13 @@ public final class RecordDecoder {
             return Optional.empty();
         }
         Fields f = at.get();
-        return Optional.of(switch (f.string("kind")) {
-            case "subject" -> new Basis.Person(f.string("subject"));
-            case "none" -> new Basis.Nobody(f.string("category"), f.string("reason_code"));
-            case "unattributed" -> new Basis.Unattributed(f.string("credential"), f.optionalString("claimed"));
-            default -> throw new Json.Malformed("on_behalf_of.kind is unknown", null);
-        });
+        return Optional.of(
+                switch (f.string("kind")) {
+                    case "subject" -> new Basis.Person(f.string("subject"));
+                    case "none" -> new Basis.Nobody(f.string("category"), f.string("reason_code"));
+                    case "unattributed" -> new Basis.Unattributed(f.string("credential"), f.optionalString("claimed"));
+                    default -> throw new Json.Malformed("on_behalf_of.kind is unknown", null);
+                });
     }
 
     private static Optional<Held> held(Optional<Fields> at) throws Json.Malformed {
@@ -95,7 +98,8 @@ public final class RecordDecoder {
     private static Optional<AuditRecord.Trace> trace(Optional<Fields> at) throws Json.Malformed {
         return at.isEmpty()
                 ? Optional.empty()
-                : Optional.of(new AuditRecord.Trace(at.get().string("trace_id"), at.get().string("span_id")));
+                : Optional.of(new AuditRecord.Trace(
+                        at.get().string("trace_id"), at.get().string("span_id")));
     }
 
     private static Call call(Fields f) throws Json.Malformed {
@@ -182,7 +186,10 @@ public final class RecordDecoder {
 
     private static AuditRecord lifecycle(Header header, Fields f) throws Json.Malformed {
         return new AuditRecord.Lifecycle(
-                header, f.word("event", AuditRecord.Event.class), f.string("by"), f.object("data").members());
+                header,
+                f.word("event", AuditRecord.Event.class),
+                f.string("by"),
+                f.object("data").members());
     }
 
     /** One JSON object, read member by member; errors name the member, never its value. */

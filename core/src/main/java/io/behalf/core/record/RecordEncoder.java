@@ -43,8 +43,9 @@ public final class RecordEncoder {
     /** Bound of a lifecycle record's data, which its writers keep far below. */
     public static final int MAX_DATA_BYTES = 32_768;
 
-    private static final DateTimeFormatter TIME =
-            DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSS'Z'", Locale.ROOT).withZone(ZoneOffset.UTC);
+    private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern(
+                    "uuuu-MM-dd'T'HH:mm:ss.SSS'Z'", Locale.ROOT)
+            .withZone(ZoneOffset.UTC);
 
     private RecordEncoder() {}
 
