@@ -7,10 +7,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -140,13 +140,13 @@ public record BehalfTask(
         List<Permission> permissions = new ArrayList<>();
         for (Object item : list) {
             Map<String, ?> p = object(item, "a permission", PERMISSION_MEMBERS);
-            TreeMap<String, SortedSet<String>> constraints = new TreeMap<>();
+            TreeMap<String, NavigableSet<String>> constraints = new TreeMap<>();
             if (p.containsKey("constraints")) {
                 for (var c : object(p.get("constraints"), "constraints", null).entrySet()) {
                     constraints.put(c.getKey(), strings(c.getValue(), "a constraint's values"));
                 }
             }
-            SortedSet<String> resources = new TreeSet<>();
+            NavigableSet<String> resources = new TreeSet<>();
             if (p.containsKey("resources")) {
                 resources = strings(p.get("resources"), "resources");
                 if (resources.isEmpty()) {
@@ -197,11 +197,11 @@ public record BehalfTask(
         throw malformed(what + " is a string");
     }
 
-    private static SortedSet<String> strings(@Nullable Object value, String what) throws Json.Malformed {
+    private static NavigableSet<String> strings(@Nullable Object value, String what) throws Json.Malformed {
         if (!(value instanceof List<?> list)) {
             throw malformed(what + " is an array of strings");
         }
-        SortedSet<String> out = new TreeSet<>();
+        NavigableSet<String> out = new TreeSet<>();
         for (Object item : list) {
             out.add(string(item, what + ", each,"));
         }

@@ -3,8 +3,8 @@ package io.behalf.core.delegation;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.SortedMap;
-import java.util.SortedSet;
+import java.util.NavigableMap;
+import java.util.NavigableSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -20,9 +20,9 @@ import java.util.regex.Pattern;
  */
 public record Permission(
         String service,
-        SortedSet<String> actions,
-        SortedSet<String> resources,
-        SortedMap<String, SortedSet<String>> constraints) {
+        NavigableSet<String> actions,
+        NavigableSet<String> resources,
+        NavigableMap<String, NavigableSet<String>> constraints) {
     static final String ANY = "*";
 
     /** Bounds of one permission; what exceeds them is malformed. */
@@ -45,16 +45,16 @@ public record Permission(
         bounded("resources", resources.size(), 0, MAX_RESOURCES);
         resources.forEach(Permission::pattern);
         bounded("constraints", constraints.size(), 0, MAX_CONSTRAINTS);
-        TreeMap<String, SortedSet<String>> copy = new TreeMap<>();
+        TreeMap<String, NavigableSet<String>> copy = new TreeMap<>();
         constraints.forEach((key, values) -> {
             name("constraint", key, MAX_NAME);
             bounded("values of a constraint", values.size(), 1, MAX_VALUES);
             values.forEach(v -> text("constraint value", v, MAX_NAME));
-            copy.put(key, Collections.unmodifiableSortedSet(new TreeSet<>(values)));
+            copy.put(key, Collections.unmodifiableNavigableSet(new TreeSet<>(values)));
         });
-        actions = Collections.unmodifiableSortedSet(new TreeSet<>(actions));
-        resources = Collections.unmodifiableSortedSet(new TreeSet<>(resources));
-        constraints = Collections.unmodifiableSortedMap(copy);
+        actions = Collections.unmodifiableNavigableSet(new TreeSet<>(actions));
+        resources = Collections.unmodifiableNavigableSet(new TreeSet<>(resources));
+        constraints = Collections.unmodifiableNavigableMap(copy);
     }
 
     public static Permission of(String service, List<String> actions) {
@@ -63,7 +63,7 @@ public record Permission(
 
     public static Permission of(
             String service, List<String> actions, List<String> resources, Map<String, List<String>> constraints) {
-        TreeMap<String, SortedSet<String>> limits = new TreeMap<>();
+        TreeMap<String, NavigableSet<String>> limits = new TreeMap<>();
         constraints.forEach((key, values) -> limits.put(key, new TreeSet<>(values)));
         return new Permission(service, new TreeSet<>(actions), new TreeSet<>(resources), limits);
     }

@@ -3,9 +3,9 @@ package io.behalf.core.delegation;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.NavigableMap;
+import java.util.NavigableSet;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
@@ -121,7 +121,7 @@ public record Scope(List<Permission> permissions) {
 
     private static boolean coversConstraints(Permission wide, Permission asked) {
         for (var constraint : wide.constraints().entrySet()) {
-            SortedSet<String> values = asked.constraints().get(constraint.getKey());
+            NavigableSet<String> values = asked.constraints().get(constraint.getKey());
             if (values == null || !constraint.getValue().containsAll(values)) {
                 return false;
             }
@@ -133,23 +133,23 @@ public record Scope(List<Permission> permissions) {
         if (!a.service().equals(b.service())) {
             return;
         }
-        SortedSet<String> actions = new TreeSet<>();
+        NavigableSet<String> actions = new TreeSet<>();
         a.actions().stream().filter(b::coversAction).forEach(actions::add);
         b.actions().stream().filter(a::coversAction).forEach(actions::add);
-        SortedSet<String> resources = new TreeSet<>();
+        NavigableSet<String> resources = new TreeSet<>();
         a.resources().stream().filter(b::coversResource).forEach(resources::add);
         b.resources().stream().filter(a::coversResource).forEach(resources::add);
         boolean limited = !a.resources().isEmpty() || !b.resources().isEmpty();
-        SortedMap<String, SortedSet<String>> constraints = new TreeMap<>(a.constraints());
+        NavigableMap<String, NavigableSet<String>> constraints = new TreeMap<>(a.constraints());
         for (var theirs : b.constraints().entrySet()) {
-            SortedSet<String> values = new TreeSet<>(theirs.getValue());
-            SortedSet<String> mine = a.constraints().get(theirs.getKey());
+            NavigableSet<String> values = new TreeSet<>(theirs.getValue());
+            NavigableSet<String> mine = a.constraints().get(theirs.getKey());
             if (mine != null) {
                 values.retainAll(mine);
             }
             constraints.put(theirs.getKey(), values);
         }
-        boolean contradiction = constraints.values().stream().anyMatch(SortedSet::isEmpty);
+        boolean contradiction = constraints.values().stream().anyMatch(NavigableSet::isEmpty);
         if (actions.isEmpty() || (limited && resources.isEmpty()) || contradiction) {
             return; // an empty set of resources would read as "not limited"
         }
