@@ -13,5 +13,6 @@ module io.behalf.core {
 
     exports io.behalf.core.delegation;
     exports io.behalf.core.json;
+    exports io.behalf.core.merkle;
     exports io.behalf.core.record;
 }

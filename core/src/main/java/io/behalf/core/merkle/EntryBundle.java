@@ -49,6 +49,6 @@ public final class EntryBundle {
 
     /** The length that stands at {@code at}: for readers that walk a bundle without copying its entries. */
     public static int length(byte[] bundle, int at) {
-        return (bundle[at] & 0xff) << 8 | bundle[at + 1] & 0xff;
+        return ((bundle[at] & 0xff) << 8) | (bundle[at + 1] & 0xff);
     }
 }

@@ -65,11 +65,11 @@ public final class Hash {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof Hash
-                && first == ((Hash) other).first
-                && second == ((Hash) other).second
-                && third == ((Hash) other).third
-                && fourth == ((Hash) other).fourth;
+        return other instanceof Hash that
+                && first == that.first
+                && second == that.second
+                && third == that.third
+                && fourth == that.fourth;
     }
 
     @Override

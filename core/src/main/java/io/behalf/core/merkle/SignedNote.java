@@ -67,7 +67,10 @@ public record SignedNote(String text, List<Line> signatures) {
         }
         String note;
         try {
-            note = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+            note = StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString();
         } catch (CharacterCodingException e) {
             return Parsed.invalid("the note is not UTF-8");
         }
@@ -113,7 +116,11 @@ public record SignedNote(String text, List<Line> signatures) {
     public byte[] bytes() {
         var note = new StringBuilder(text).append('\n');
         for (Line line : signatures) {
-            note.append(DASH).append(line.name()).append(' ').append(line.base64()).append('\n');
+            note.append(DASH)
+                    .append(line.name())
+                    .append(' ')
+                    .append(line.base64())
+                    .append('\n');
         }
         return note.toString().getBytes(StandardCharsets.UTF_8);
     }

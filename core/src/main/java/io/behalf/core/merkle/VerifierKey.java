@@ -1,5 +1,6 @@
 package io.behalf.core.merkle;
 
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
@@ -75,10 +76,11 @@ public record VerifierKey(String name, int keyId, PublicKey key) {
         return !name.isEmpty()
                 && name.length() <= MAX_NAME
                 && name.indexOf('+') < 0
-                && name.codePoints().noneMatch(c -> Character.isWhitespace(c)
-                        || Character.isSpaceChar(c)
-                        || Character.isISOControl(c)
-                        || Character.getType(c) == Character.SURROGATE);
+                && name.codePoints()
+                        .noneMatch(c -> Character.isWhitespace(c)
+                                || Character.isSpaceChar(c)
+                                || Character.isISOControl(c)
+                                || Character.getType(c) == Character.SURROGATE);
     }
 
     private static byte[] typed(byte[] spki) {
@@ -94,7 +96,7 @@ public record VerifierKey(String name, int keyId, PublicKey key) {
             sha256.update(name.getBytes(StandardCharsets.UTF_8));
             sha256.update((byte) '\n');
             byte[] digest = sha256.digest(typed);
-            return digest[0] << 24 | (digest[1] & 0xff) << 16 | (digest[2] & 0xff) << 8 | digest[3] & 0xff;
+            return ByteBuffer.wrap(digest).getInt();
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("every Java platform has SHA-256", e);
         }

@@ -37,7 +37,8 @@ class EntryBundleTest {
                     .as("cut by %d", cut)
                     .isInstanceOf(Parsed.Invalid.class);
         }
-        assertThat(EntryBundle.decode(Arrays.copyOf(bundle, bundle.length + 1), 4)).isInstanceOf(Parsed.Invalid.class);
+        assertThat(EntryBundle.decode(Arrays.copyOf(bundle, bundle.length + 1), 4))
+                .isInstanceOf(Parsed.Invalid.class);
         assertThat(EntryBundle.decode(bundle, 3)).isInstanceOf(Parsed.Invalid.class);
         assertThat(EntryBundle.decode(bundle, 5)).isInstanceOf(Parsed.Invalid.class);
     }

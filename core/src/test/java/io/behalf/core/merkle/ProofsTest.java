@@ -25,10 +25,11 @@ class ProofsTest {
                 List<Hash> proof = Proofs.inclusion(index, size, tree::node);
                 for (int otherSize = 0; otherSize <= SIZES; otherSize++) {
                     for (int otherIndex = -1; otherIndex <= SIZES; otherIndex++) {
-                        boolean accepted = Proofs.includes(
-                                tree.leaf(index), otherIndex, otherSize, proof, rootAt(size));
+                        boolean accepted =
+                                Proofs.includes(tree.leaf(index), otherIndex, otherSize, proof, rootAt(size));
                         if (accepted) {
-                            // The path of an entry on the right edge can be the same at another size; the root decides, and
+                            // The path of an entry on the right edge can be the same at another size; the root decides,
+                            // and
                             // the root is this size's. So only the shape (index, size) may differ, never the entry.
                             assertThat(sameShape(index, size, otherIndex, otherSize))
                                     .as("%d of %d accepted as %d of %d", index, size, otherIndex, otherSize)

@@ -15,8 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class SignedNoteTest {
     /** The example of the C2SP signed-note specification. */
-    private static final String SPEC_VKEY =
-            "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+    private static final String SPEC_VKEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
 
     private static final String SPEC_NOTE = "This is an example message.\n\n\u2014 example.com/foo "
             + "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
@@ -102,7 +101,11 @@ class SignedNoteTest {
         assertThat(SignedNote.parse(note).then(read -> read.signedBy(List.of(alpha.verifier()))))
                 .isInstanceOf(Parsed.Valid.class);
         String longer = new String(note, StandardCharsets.UTF_8)
-                + new String(note, StandardCharsets.UTF_8).lines().skip(2).findFirst().orElseThrow() + "\n";
+                + new String(note, StandardCharsets.UTF_8)
+                        .lines()
+                        .skip(2)
+                        .findFirst()
+                        .orElseThrow() + "\n";
         assertThat(parse(longer)).isInstanceOf(Parsed.Invalid.class);
     }
 

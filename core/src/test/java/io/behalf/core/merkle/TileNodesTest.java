@@ -3,8 +3,11 @@ package io.behalf.core.merkle;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class TileNodesTest {
@@ -46,10 +49,11 @@ class TileNodesTest {
     /** Leaf hashes of numbered entries; tiles of every level computed from them on demand. */
     private static final class TiledTree {
         private final List<Hash> leaves;
+        private final Map<TilePath, byte[]> tiles = new HashMap<>();
 
         TiledTree(int size) {
             var hasher = new TreeHasher();
-            leaves = java.util.stream.IntStream.range(0, size)
+            leaves = IntStream.range(0, size)
                     .mapToObj(i -> hasher.leaf(new byte[] {(byte) (i >>> 16), (byte) (i >>> 8), (byte) i}))
                     .toList();
         }
@@ -59,6 +63,10 @@ class TileNodesTest {
         }
 
         byte[] tile(TilePath tile) {
+            return tiles.computeIfAbsent(tile, this::compute);
+        }
+
+        private byte[] compute(TilePath tile) {
             var hasher = new TreeHasher();
             byte[] bytes = new byte[tile.width() * Hash.BYTES];
             int span = 1 << (TilePath.HEIGHT * tile.level());

@@ -42,7 +42,9 @@ class TreeHasherTest {
         ReferenceTree tree = ReferenceTree.numbered(70);
         for (int size = 0; size <= 70; size++) {
             List<Hash> leaves = IntStream.range(0, size).mapToObj(tree::leaf).collect(Collectors.toList());
-            assertThat(hasher.root(leaves)).as("size %d", size).isEqualTo(tree.first(size).root());
+            assertThat(hasher.root(leaves))
+                    .as("size %d", size)
+                    .isEqualTo(tree.first(size).root());
         }
     }
 
