@@ -1,0 +1,23 @@
+package io.behalf.authority;
+
+import io.behalf.core.delegation.TaskId;
+import io.behalf.core.record.AuditRecord;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
+
+/**
+ * The ledger, as far as the authority needs it: where its changes become durable, and what it is brought up to at start.
+ */
+public interface Records {
+    /**
+     * Completes when the record is committed; exceptionally when it is not known to be, and then nothing that rests on
+     * it may be answered.
+     */
+    CompletionStage<?> append(AuditRecord record);
+
+    /** Every lifecycle record from the ledger's beginning, in order. Called once, before anything is served. */
+    void lifecycle(Consumer<AuditRecord.Lifecycle> each);
+
+    /** How many records the task's chain holds now. */
+    long count(TaskId task);
+}
