@@ -12,6 +12,7 @@ module io.behalf.core {
     requires transitive org.jspecify;
 
     exports io.behalf.core.delegation;
+    exports io.behalf.core.jose;
     exports io.behalf.core.json;
     exports io.behalf.core.merkle;
     exports io.behalf.core.record;

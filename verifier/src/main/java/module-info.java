@@ -4,4 +4,6 @@ import org.jspecify.annotations.NullMarked;
 @NullMarked
 module io.behalf.verifier {
     requires transitive io.behalf.core;
+
+    exports io.behalf.verifier;
 }

@@ -91,7 +91,7 @@ public record Scope(List<Permission> permissions) {
         return String.join(" ", words);
     }
 
-    private static boolean coversResources(Permission p, Ask ask) {
+    static boolean coversResources(Permission p, Ask ask) {
         if (p.resources().isEmpty()) {
             return true;
         }

@@ -1,0 +1,51 @@
+package io.behalf.verifier;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What a request shows of a delegation, as bytes on the wire; nothing in it is believed yet.
+ *
+ * @param token the delegation token
+ * @param scheme where the token stood
+ * @param proofs values of all {@code DPoP} headers
+ * @param certificateS256 base64url SHA-256 of the client certificate that the TLS layer verified
+ * @param method HTTP method, as sent
+ * @param url the configured base address and the request's raw path, without query
+ * @param audiences resource addresses accepted here: the route's own and the gateway's
+ * @param allowUnbound whether a token that is bound to nothing may be used here
+ */
+public record Presented(
+        Optional<String> token,
+        Scheme scheme,
+        List<String> proofs,
+        Optional<String> certificateS256,
+        String method,
+        String url,
+        Set<String> audiences,
+        boolean allowUnbound) {
+    /** Where a token stood. */
+    public enum Scheme {
+        /** {@code Authorization: DPoP}. */
+        DPOP,
+        /** {@code Authorization: Bearer}. */
+        BEARER,
+        /** {@code X-Behalf-Delegation}. */
+        DELEGATION_HEADER,
+        /** The header in which a model's SDK puts its key. */
+        KEY_HEADER,
+        /** Nowhere. */
+        NONE
+    }
+
+    public Presented {
+        proofs = List.copyOf(proofs);
+        audiences = Set.copyOf(audiences);
+    }
+
+    @Override
+    public String toString() {
+        return "Presented[" + scheme + " " + method + "]"; // the rest is credentials
+    }
+}
