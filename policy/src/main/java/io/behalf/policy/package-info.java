@@ -1,4 +1,4 @@
-/** Rules and their versions; deciding, list filtering and simulation are one class. */
+/** Whether a delegated call may go on: built-in rules, configured rules, their version; deciding and list filtering. */
 @NullMarked
 package io.behalf.policy;
 

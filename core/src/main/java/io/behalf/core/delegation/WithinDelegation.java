@@ -43,7 +43,12 @@ public record WithinDelegation(int maxActors, Wording wording) {
         if (actors(d, expectedActor).isPresent()) {
             return false;
         }
-        Scope whole = Scope.of(Permission.of(ask.service(), List.of(ask.action())));
+        Scope whole;
+        try {
+            whole = Scope.of(Permission.of(ask.service(), List.of(ask.action())));
+        } catch (IllegalArgumentException noPermissionCanNameIt) {
+            return false; // the names in a list are the upstream's, and may be anything
+        }
         return !d.scope().narrow(whole).permissions().isEmpty();
     }
 
