@@ -33,6 +33,11 @@ public enum SignatureAlgorithm {
         return jcaName;
     }
 
+    /** Who computes it here: the Corretto provider or the JDK; for diagnostics and published figures. */
+    public String provider() {
+        return SignatureProvider.name(this);
+    }
+
     /** Case counts (RFC 7515 §4.1.1). */
     public static Optional<SignatureAlgorithm> of(String code) {
         for (SignatureAlgorithm algorithm : values()) {

@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The one place that chooses who computes: the Corretto provider where it is on the class path and its native library
- * loads (it checks an ES256 signature in a tenth of the JDK's time), the JDK otherwise. Keys are made by the same
- * provider that uses them, or each use would translate them.
+ * loads (it checks an ES256 signature in a tenth of the JDK's time), the JDK otherwise. EC and RSA keys are made by the
+ * same provider that uses them, or each use would translate them.
  */
 final class SignatureProvider {
     private static final int RSA_BITS = 3072;
@@ -35,9 +35,9 @@ final class SignatureProvider {
 
     static KeyFactory keyFactory(SignatureAlgorithm algorithm) throws GeneralSecurityException {
         Provider provider = NATIVE;
-        return provider != null && serves(algorithm)
+        return provider != null && provider.getService("KeyFactory", algorithm.keyType()) != null
                 ? KeyFactory.getInstance(algorithm.keyType(), provider)
-                : KeyFactory.getInstance(algorithm.keyType());
+                : KeyFactory.getInstance(algorithm.keyType()); // Ed25519: the native signature takes the JDK's keys
     }
 
     static KeyPair generate(SignatureAlgorithm algorithm) throws GeneralSecurityException {
@@ -53,9 +53,7 @@ final class SignatureProvider {
 
     private static boolean serves(SignatureAlgorithm algorithm) {
         // a provider whose native library did not load offers no service
-        return NATIVE != null
-                && NATIVE.getService("Signature", algorithm.jcaName()) != null
-                && NATIVE.getService("KeyFactory", algorithm.keyType()) != null;
+        return NATIVE != null && NATIVE.getService("Signature", algorithm.jcaName()) != null;
     }
 
     private static @Nullable Provider corretto() {
