@@ -1,0 +1,294 @@
+package io.behalf.ledger;
+
+import io.behalf.core.json.Json;
+import io.behalf.core.merkle.Checkpoint;
+import io.behalf.core.merkle.Hash;
+import io.behalf.core.merkle.Proofs;
+import io.behalf.core.merkle.SignerKey;
+import io.behalf.core.merkle.TileNodes;
+import io.behalf.core.merkle.VerifierKey;
+import io.behalf.core.record.AuditRecord;
+import io.behalf.core.record.RecordDecoder;
+import io.behalf.ledger.LedgerFault.Code;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The ledger in one process and one folder: a {@link Sequencer} that makes records durable and an {@link Integrator} that makes them
+ * provable. Who can write the folder can destroy it, and with {@code keys/} can rewrite it: pins and witnesses notice.
+ */
+public final class EmbeddedLedger implements Ledger {
+    /** How long closing waits for the disk, each thread. */
+    private static final long CLOSE_MILLIS = 30_000;
+
+    private static final Duration PIN_INTERVAL = Duration.ofSeconds(10);
+
+    private final LedgerSettings settings;
+    private final DataLock lock;
+    private final SignerKey key;
+    private final Sequencer sequencer;
+    private final Integrator integrator;
+    private final LedgerReader reader;
+    private final Optional<PinFile> pin;
+    private final ExecutorService own;
+    private final ScheduledExecutorService watchdog;
+    private final CompletableFuture<LedgerFault> stopped = new CompletableFuture<>();
+
+    /**
+     * Opens a log, making it if it is new: the same way after a clean end and after a crash. Intents whose outcome was lost are closed by
+     * {@code unknown} records before it returns.
+     *
+     * @throws LedgerFault if it must not be served from, with what is wrong and what to do
+     */
+    public static EmbeddedLedger open(LedgerSettings settings) {
+        return open(settings, new FileDisk(settings.directory()));
+    }
+
+    static EmbeddedLedger open(LedgerSettings settings, Disk disk) {
+        try {
+            DataLock lock = DataLock.acquire(settings.data());
+            try {
+                return new EmbeddedLedger(settings, disk, lock);
+            } catch (IOException | RuntimeException | Error e) {
+                lock.close();
+                throw e;
+            }
+        } catch (UncheckedIOException e) {
+            throw unreadable(settings, e);
+        } catch (IOException e) {
+            throw unreadable(settings, e);
+        }
+    }
+
+    private EmbeddedLedger(LedgerSettings settings, Disk disk, DataLock lock) throws IOException {
+        this.settings = settings;
+        this.lock = lock;
+        disk.createFolders("wal");
+        disk.forceFolder("");
+        key = LogKey.open(settings, disk);
+        pin = settings.pin().map(PinFile::new);
+        reader = new LedgerReader(settings.directory());
+
+        Recovery.Found found = new Recovery(settings, disk).read(key);
+        List<Chains.Open> open = found.chains().open();
+        var wal = new Wal(
+                disk,
+                settings.segmentBytes(),
+                found.end().segment(),
+                found.end().end());
+        TileNodes.Tiles files = tile -> bytes(disk, tile.path());
+        integrator = new Integrator(
+                disk,
+                wal,
+                key,
+                new WalCursor(disk, found.start()),
+                edge(found.whole(), files),
+                files,
+                found.end(),
+                found.shown(),
+                found.segments(),
+                settings,
+                this::stop);
+        catchUp(found);
+        own = Executors.newVirtualThreadPerTaskExecutor();
+        sequencer = new Sequencer(
+                settings, wal, found.chains(), found.end().size(), integrator, new Unindexed(), own, this::stopped);
+        watchdog = Executors.newSingleThreadScheduledExecutor(task -> Thread.ofPlatform()
+                .daemon()
+                .name("ledger-watchdog-" + settings.log())
+                .unstarted(task));
+        integrator.start();
+        sequencer.start();
+        startWatchdog();
+        closeIntents(open);
+    }
+
+    /** Integrates what was forced and not yet shown, and only then compares: the log must be the one its checkpoint and pin promise. */
+    private void catchUp(Recovery.Found found) throws IOException {
+        if (found.segments().isEmpty()) {
+            addFromBundles(found.whole(), found.end().size());
+        } else {
+            integrator.integrate(found.end());
+        }
+        Checkpoint shown = found.shown();
+        TileNodes nodes = integrator.nodes();
+        Hash root = Proofs.root(shown.size(), nodes);
+        if (!root.equals(shown.root())) {
+            throw new LedgerFault(
+                    Code.FORKED,
+                    "the first " + shown.size() + " entries are not those of the checkpoint: the log was changed;"
+                            + " run behalf verify on a copy and restore what it names");
+        }
+        if (pin.isPresent()) {
+            pin.get().check(key, integrator.size(), nodes);
+        }
+        integrator.publish();
+        integrator.tidy(found.whole());
+    }
+
+    /** A copy without write-ahead files: its last, partial bundle is all there is. */
+    private void addFromBundles(long from, long to) throws IOException {
+        if (from < to) {
+            for (byte[] entry : reader.entries(from, to)) {
+                integrator.add(ByteBuffer.wrap(entry));
+            }
+        }
+    }
+
+    private static TreeEdge edge(long whole, TileNodes.Tiles files) {
+        try {
+            return TreeEdge.at(whole, files);
+        } catch (UncheckedIOException e) {
+            throw new LedgerFault(Code.CORRUPT, "a tile is missing: " + e.getMessage(), e);
+        }
+    }
+
+    private static byte[] bytes(Disk disk, String path) {
+        try {
+            ByteBuffer contents = disk.contents(path);
+            byte[] bytes = new byte[contents.remaining()];
+            contents.get(bytes);
+            return bytes;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** What was running when the last process died: nobody will ever say how it ended, and the record says just that. */
+    private void closeIntents(List<Chains.Open> open) {
+        var closing = new ArrayList<CompletableFuture<Committed>>();
+        try {
+            for (Chains.Open intent : open) {
+                AuditRecord record =
+                        RecordDecoder.decode(reader.entry(intent.index())).record();
+                closing.add(append(sequencer.unknown(record.header())).toCompletableFuture());
+            }
+            closing.forEach(CompletableFuture::join);
+        } catch (Json.Malformed e) {
+            close();
+            throw new LedgerFault(Code.CORRUPT, "an open intent is no record: " + e.getMessage(), e);
+        } catch (CompletionException e) {
+            close();
+            throw new LedgerFault(Code.UNREADABLE, "what was running could not be closed in the log", e.getCause());
+        }
+    }
+
+    private void startWatchdog() {
+        long period = Math.max(10, settings.appendTimeout().toMillis() / 8);
+        var _ = watchdog.scheduleAtFixedRate(sequencer::giveUpOverdue, period, period, TimeUnit.MILLISECONDS);
+        if (pin.isPresent()) {
+            long seconds = PIN_INTERVAL.toSeconds();
+            var _ = watchdog.scheduleWithFixedDelay(this::remember, 0, seconds, TimeUnit.SECONDS);
+        }
+    }
+
+    private void remember() {
+        try {
+            if (pin.isPresent()) {
+                pin.get().remember(key, integrator.shown());
+            }
+        } catch (IOException e) {
+            // The pin is a memory of the past: an older one is still true.
+            System.getLogger(EmbeddedLedger.class.getName())
+                    .log(System.Logger.Level.WARNING, "the pin file could not be written", e);
+        }
+    }
+
+    // ---- appending
+
+    @Override
+    public CompletionStage<Committed> append(AuditRecord draft, Executor completeOn) {
+        return sequencer.append(draft, completeOn);
+    }
+
+    @Override
+    public CompletionStage<Committed> append(AuditRecord draft) {
+        return sequencer.append(draft, own);
+    }
+
+    /** Completes when the ledger has stopped by itself: the process should end, and recover at its next start. */
+    public CompletionStage<LedgerFault> stopped() {
+        return stopped.minimalCompletionStage();
+    }
+
+    private void stop(Throwable cause) {
+        sequencer.stop(cause);
+    }
+
+    private void stopped(LedgerFault fault) {
+        integrator.stop();
+        stopped.complete(fault);
+    }
+
+    // ---- reading
+
+    /** Entries and proofs under the last checkpoint. */
+    public LedgerReader reader() {
+        return reader;
+    }
+
+    public VerifierKey verifierKey() {
+        return key.verifier();
+    }
+
+    /** The last checkpoint shown. */
+    public Checkpoint checkpoint() {
+        return integrator.shown();
+    }
+
+    /** Waits until a checkpoint covers the entry at {@code index}: for those who read what they have just written. */
+    public boolean awaitIntegrated(long index, Duration atMost) throws InterruptedException {
+        return integrator.awaitShown(index + 1, atMost.toNanos());
+    }
+
+    /** Writes, integrates and signs all that was appended, then lets go of the directory. */
+    @Override
+    public void close() {
+        try (lock;
+                own) {
+            boolean ended = sequencer.close(CLOSE_MILLIS) && integrator.join(CLOSE_MILLIS);
+            if (!ended) {
+                integrator.stop();
+            } else if (!stopped.isDone()) {
+                remember();
+            }
+            watchdog.shutdownNow();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static LedgerFault unreadable(LedgerSettings settings, Exception e) {
+        String what = e instanceof NoSuchFileException ? "a file is missing: " : "the disk failed: ";
+        return new LedgerFault(Code.UNREADABLE, settings.directory() + ": " + what + e.getMessage(), e);
+    }
+
+    /** Before there is an index nothing is let go, so nothing needs to be found. */
+    private record Unindexed() implements ChainHeads {
+        @Override
+        public long indexed() {
+            return 0;
+        }
+
+        @Override
+        public Optional<Chains.Head> find(String task) {
+            return Optional.empty();
+        }
+    }
+}

@@ -1,0 +1,412 @@
+package io.behalf.ledger;
+
+import io.behalf.core.merkle.Checkpoint;
+import io.behalf.core.merkle.Hash;
+import io.behalf.core.merkle.SignerKey;
+import io.behalf.core.merkle.TileNodes;
+import io.behalf.core.merkle.TilePath;
+import io.behalf.core.merkle.TreeHasher;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Follows the write-ahead files and turns forced entries into bundles, tiles and signed checkpoints: a thread of its own, so that no append
+ * waits for it. It never looks beyond what has been forced, so no checkpoint promises what a power loss could take back. Bundles and tiles
+ * are forced only before the write-ahead files they came from are deleted; until then they can be made again, and at every start they are:
+ * recovery is this class catching up.
+ */
+final class Integrator {
+    static final String CHAINS = "wal/chains";
+    static final String CHECKPOINT = "checkpoint";
+
+    private static final long SPACE_RETRY_NANOS = 1_000_000_000L;
+
+    /** The beginning of a segment, and what the ledger knew of tasks there. */
+    private record Boundary(long segment, Chains.Snapshot chains) {}
+
+    private record Segment(long number, long first) {}
+
+    private final Disk disk;
+    private final Wal wal;
+    private final SignerKey key;
+    private final WalCursor cursor;
+    private final TreeEdge edge;
+    private final TileNodes.Tiles files;
+    private final long intervalNanos;
+    private final Consumer<Throwable> onFault;
+    private final Thread thread;
+
+    // Shared
+    private volatile WalCursor.Place forced;
+    private volatile Checkpoint shown;
+    private volatile boolean sleeping;
+    private volatile Chains.@Nullable Snapshot last;
+    private volatile boolean stopping;
+    private final ReentrantLock boundariesLock = new ReentrantLock();
+    private final ArrayDeque<Boundary> boundaries = new ArrayDeque<>();
+    private final ReentrantLock shownLock = new ReentrantLock();
+    private final Condition shownChanged = shownLock.newCondition();
+
+    // The thread's own
+    private final TreeHasher hasher = new TreeHasher();
+    private ByteArrayOutputStream bundle = new ByteArrayOutputStream(256 << 10);
+    private final Set<String> folders = new TreeSet<>();
+    private final List<String> unforced = new ArrayList<>();
+    private final ArrayDeque<Segment> segments = new ArrayDeque<>();
+    private Set<String> partials = new LinkedHashSet<>();
+    private final List<String> filled = new ArrayList<>();
+    private long checkpointAt;
+    private byte[] scratch = new byte[1 << 16];
+
+    /**
+     * @param edge the tree at the last whole bundle that is known to be forced
+     * @param segmentFirsts number and first index of the segments there are, oldest first
+     */
+    Integrator(
+            Disk disk,
+            Wal wal,
+            SignerKey key,
+            WalCursor cursor,
+            TreeEdge edge,
+            TileNodes.Tiles files,
+            WalCursor.Place forced,
+            Checkpoint shown,
+            List<long[]> segmentFirsts,
+            LedgerSettings settings,
+            Consumer<Throwable> onFault) {
+        this.disk = disk;
+        this.wal = wal;
+        this.key = key;
+        this.cursor = cursor;
+        this.edge = edge;
+        this.files = files;
+        this.forced = forced;
+        this.shown = shown;
+        this.intervalNanos = settings.checkpointInterval().toNanos();
+        this.onFault = onFault;
+        segmentFirsts.forEach(segment -> segments.add(new Segment(segment[0], segment[1])));
+        checkpointAt = System.nanoTime() - intervalNanos;
+        thread = Thread.ofPlatform()
+                .daemon()
+                .name("ledger-integrator-" + settings.log())
+                .unstarted(this::run);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    // ---- told by the sequencer
+
+    /** Everything up to here has been forced. */
+    void committed(WalCursor.Place place) {
+        forced = place;
+        wake();
+    }
+
+    void segmentBegan(long segment, Chains.Snapshot chains) {
+        boundariesLock.lock();
+        try {
+            boundaries.add(new Boundary(segment, chains));
+        } finally {
+            boundariesLock.unlock();
+        }
+    }
+
+    /** No more will be forced: integrate it all, and end. */
+    void finish(Chains.Snapshot chains) {
+        last = chains;
+        wake();
+    }
+
+    /** End now, as after a crash. */
+    void stop() {
+        stopping = true;
+        LockSupport.unpark(thread);
+    }
+
+    boolean join(long millis) throws InterruptedException {
+        thread.join(millis);
+        return !thread.isAlive();
+    }
+
+    private void wake() {
+        if (sleeping) {
+            LockSupport.unpark(thread);
+        }
+    }
+
+    // ---- asked by anybody
+
+    /** The last checkpoint that is durable. */
+    Checkpoint shown() {
+        return shown;
+    }
+
+    /** Waits until a checkpoint covers {@code size} entries, at most so long. */
+    boolean awaitShown(long size, long nanos) throws InterruptedException {
+        shownLock.lockInterruptibly();
+        try {
+            long left = nanos;
+            while (shown.size() < size && left > 0 && !stopping) {
+                left = shownChanged.awaitNanos(left);
+            }
+            return shown.size() >= size;
+        } finally {
+            shownLock.unlock();
+        }
+    }
+
+    // ---- the thread
+
+    private void run() {
+        try {
+            while (!stopping) {
+                Chains.Snapshot end = last; // before looking at the place: it is final if this is set
+                try {
+                    if (!wal.spareReady() && end == null) {
+                        wal.prepareSpare();
+                    }
+                    integrate(forced);
+                    boolean due = System.nanoTime() - checkpointAt >= intervalNanos;
+                    if (edge.size() > shown.size() && (due || end != null)) {
+                        publish();
+                    }
+                    settleSegments();
+                    if (end != null && shown.size() == end.size()) {
+                        settle(end);
+                        break;
+                    }
+                } catch (Disk.NoSpace e) {
+                    // Nothing is lost: the write-ahead files stay, and appends are refused when they run out.
+                    LockSupport.parkNanos(this, SPACE_RETRY_NANOS);
+                    if (end != null) {
+                        break; // closing on a full disk: the next start goes on from here
+                    }
+                    continue;
+                }
+                await();
+            }
+        } catch (IOException | RuntimeException | Error e) {
+            onFault.accept(e);
+        } finally {
+            stopping = true;
+            signalShown();
+            closeQuietly();
+        }
+    }
+
+    private void await() {
+        sleeping = true;
+        if (forced.size() == edge.size() && last == null && !stopping) {
+            if (edge.size() == shown.size()) {
+                LockSupport.park(this);
+            } else {
+                LockSupport.parkNanos(this, Math.max(1, intervalNanos - (System.nanoTime() - checkpointAt)));
+            }
+            Thread.interrupted(); // it would close the file at the next read
+        }
+        sleeping = false;
+    }
+
+    /** Catches up with {@code to}; also what recovery does, on its own thread before this one starts. */
+    void integrate(WalCursor.Place to) throws IOException {
+        while (cursor.size() < to.size() && !stopping) {
+            try {
+                cursor.advance(to, (index, entry) -> {
+                    try {
+                        if (index >= edge.size()) {
+                            add(entry);
+                        }
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                });
+            } catch (UncheckedIOException e) {
+                throw e.getCause();
+            }
+        }
+    }
+
+    /** Adds the next entry; for recovery of a log whose write-ahead files are gone, too. */
+    void add(ByteBuffer entry) throws IOException {
+        int length = entry.remaining();
+        entry.get(entry.position(), scratch, 0, length);
+        bundle.write(length >>> 8);
+        bundle.write(length);
+        bundle.write(scratch, 0, length);
+        if (edge.size() % TilePath.FULL == TilePath.FULL - 1) {
+            write(new TilePath(TilePath.ENTRIES, edge.size() / TilePath.FULL, TilePath.FULL), bundle.toByteArray());
+            bundle = new ByteArrayOutputStream(256 << 10);
+        }
+        edge.add(hasher.leaf(scratch, 0, length), this::write);
+    }
+
+    private void write(TilePath tile, byte[] bytes) throws IOException {
+        String path = tile.path();
+        String folder = Disk.folderOf(path);
+        if (!disk.exists(folder)) {
+            disk.createFolders(folder);
+        }
+        disk.put(path, ByteBuffer.wrap(bytes));
+        if (tile.full()) {
+            unforced.add(path);
+            filled.add(tile.partialsPath());
+            for (String above = folder; folders.add(above) && !above.isEmpty(); ) {
+                above = Disk.folderOf(above);
+            }
+        }
+    }
+
+    /** Root and nodes of the whole tree as integrated, shown or not: for the checks of recovery. */
+    Hash root() {
+        return edge.root();
+    }
+
+    long size() {
+        return edge.size();
+    }
+
+    TileNodes nodes() {
+        return new TileNodes(edge.size(), tile -> tile.full() ? files.read(tile) : edge.hashes(tile.level()));
+    }
+
+    /**
+     * Shows what has been integrated. The partial tiles are in place before the checkpoint that needs them is; older ones go after it, and a
+     * reader that comes too late for them finds wider ones. A crash in between leaves files too many, which the next start removes.
+     */
+    void publish() throws IOException {
+        var now = new LinkedHashSet<String>();
+        for (TilePath tile : edge.partials()) {
+            if (tile.level() == 0) {
+                var entries = new TilePath(TilePath.ENTRIES, tile.index(), tile.width());
+                write(entries, bundle.toByteArray());
+                now.add(entries.path());
+            }
+            if (!partials.contains(tile.path())) {
+                write(tile, edge.hashes(tile.level()));
+            }
+            now.add(tile.path());
+        }
+        var checkpoint = new Checkpoint(key.verifier().name(), edge.size(), edge.root());
+        disk.replace(CHECKPOINT, key.sign(checkpoint.text()).bytes());
+        // Shown only now, forced under its name: a checkpoint that somebody saw must never be followed by a smaller
+        // one.
+        shown = checkpoint;
+        checkpointAt = System.nanoTime();
+        signalShown();
+        for (String path : partials) {
+            if (!now.contains(path)) {
+                disk.delete(path);
+            }
+        }
+        for (String folder : filled) {
+            removeFolder(folder);
+        }
+        filled.clear();
+        partials = now;
+    }
+
+    private void signalShown() {
+        shownLock.lock();
+        try {
+            shownChanged.signalAll();
+        } finally {
+            shownLock.unlock();
+        }
+    }
+
+    /** Removes a folder of partial tiles, with what a crash may have left in it. */
+    private void removeFolder(String folder) throws IOException {
+        if (disk.exists(folder)) {
+            for (String name : disk.list(folder)) {
+                disk.delete(folder + "/" + name);
+            }
+            disk.delete(folder);
+        }
+    }
+
+    /** Removes partial tiles, from {@code from} entries on, that do not belong to the checkpoint: a crash can leave them. */
+    void tidy(long from) throws IOException {
+        for (int level = TilePath.ENTRIES; level <= TilePath.MAX_LEVEL; level++) {
+            long last = TilePath.count(level, edge.size()) / TilePath.FULL;
+            for (long index = TilePath.count(level, from) / TilePath.FULL; index <= last; index++) {
+                String folder = new TilePath(level, index, TilePath.FULL).partialsPath();
+                for (String name : disk.list(folder)) {
+                    if (!partials.contains(folder + "/" + name)) {
+                        disk.delete(folder + "/" + name);
+                    }
+                }
+                if (disk.exists(folder) && disk.list(folder).isEmpty()) {
+                    disk.delete(folder);
+                }
+            }
+        }
+    }
+
+    private void settleSegments() throws IOException {
+        while (true) {
+            Boundary next;
+            boundariesLock.lock();
+            try {
+                next = boundaries.peek();
+                if (next == null || next.chains().size() > shown.size()) {
+                    return;
+                }
+                boundaries.remove();
+            } finally {
+                boundariesLock.unlock();
+            }
+            segments.add(new Segment(next.segment(), next.chains().size()));
+            settle(next.chains());
+        }
+    }
+
+    /**
+     * Makes everything below the snapshot's last whole bundle independent of the write-ahead files, then deletes those no longer needed.
+     * Order: bundles and tiles, their names, the snapshot, and only then the deletions; a crash at any point leaves enough to start from.
+     */
+    private void settle(Chains.Snapshot chains) throws IOException {
+        for (String path : unforced) {
+            try (Disk.Handle file = disk.open(path)) {
+                file.force();
+            }
+        }
+        unforced.clear();
+        for (String folder : folders) {
+            disk.forceFolder(folder);
+        }
+        folders.clear();
+        disk.replace(CHAINS, Chains.encode(chains));
+        long safe = chains.size() - chains.size() % TilePath.FULL;
+        while (segments.size() > 1) {
+            Segment oldest = segments.remove();
+            if (segments.element().first() > safe) {
+                segments.addFirst(oldest);
+                return;
+            }
+            disk.delete(WalFormat.segmentPath(oldest.number()));
+        }
+    }
+
+    private void closeQuietly() {
+        try {
+            cursor.close();
+        } catch (IOException e) {
+            onFault.accept(e);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+package io.behalf.ledger;
+
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/**
+ * What an embedded ledger is opened with.
+ *
+ * @param data the data directory: the lock file, {@code keys/} and {@code ledger/<log>/} are in it
+ * @param log the log's name, a folder
+ * @param origin name of the log in its checkpoints; empty lets a new log choose {@code behalf.local/<random>}
+ * @param node written into records that the ledger makes itself
+ * @param pin file outside the data directory that remembers key and last checkpoint
+ * @param segmentBytes size of a write-ahead file
+ * @param queueRecords how many appends may wait before the next fails fast
+ * @param groupRecords most records that one force makes durable
+ * @param appendTimeout longest wait of an append: a hanging device must refuse, not hang
+ * @param checkpointInterval shortest time between two checkpoints
+ * @param residentTasks task chains kept in memory; those of ended tasks beyond this are let go and found again in the index
+ */
+public record LedgerSettings(
+        Path data,
+        String log,
+        Optional<String> origin,
+        String node,
+        Optional<Path> pin,
+        int segmentBytes,
+        int queueRecords,
+        int groupRecords,
+        Duration appendTimeout,
+        Duration checkpointInterval,
+        int residentTasks,
+        Clock clock) {
+    public static final int SEGMENT_BYTES = 64 << 20;
+    public static final int QUEUE_RECORDS = 65_536;
+    public static final int GROUP_RECORDS = 4_096;
+    public static final Duration APPEND_TIMEOUT = Duration.ofSeconds(5);
+    public static final Duration CHECKPOINT_INTERVAL = Duration.ofMillis(100);
+    public static final int RESIDENT_TASKS = 100_000;
+
+    /** Room for one group of the largest entry and its frames at least. */
+    static final int MIN_SEGMENT_BYTES = 256 << 10;
+
+    private static final Pattern LOG = Pattern.compile("[a-z0-9][a-z0-9-]{0,63}");
+
+    public LedgerSettings {
+        if (!LOG.matcher(log).matches()) {
+            throw new IllegalArgumentException("a log's name is up to 64 lower-case letters, digits and hyphens");
+        }
+        if (segmentBytes < MIN_SEGMENT_BYTES || segmentBytes % 4096 != 0) {
+            throw new IllegalArgumentException(
+                    "a write-ahead file has whole pages, " + MIN_SEGMENT_BYTES + " bytes at least");
+        }
+        if (queueRecords < 1 || groupRecords < 1 || residentTasks < 1) {
+            throw new IllegalArgumentException("bounds are positive");
+        }
+        if (appendTimeout.isNegative() || appendTimeout.isZero() || checkpointInterval.isNegative()) {
+            throw new IllegalArgumentException("times are positive");
+        }
+    }
+
+    public static LedgerSettings in(Path data) {
+        return new LedgerSettings(
+                data,
+                "main",
+                Optional.empty(),
+                "local",
+                Optional.empty(),
+                SEGMENT_BYTES,
+                QUEUE_RECORDS,
+                GROUP_RECORDS,
+                APPEND_TIMEOUT,
+                CHECKPOINT_INTERVAL,
+                RESIDENT_TASKS,
+                Clock.systemUTC());
+    }
+
+    public LedgerSettings withLog(String name) {
+        return new LedgerSettings(
+                data,
+                name,
+                origin,
+                node,
+                pin,
+                segmentBytes,
+                queueRecords,
+                groupRecords,
+                appendTimeout,
+                checkpointInterval,
+                residentTasks,
+                clock);
+    }
+
+    public LedgerSettings withOrigin(String name) {
+        return new LedgerSettings(
+                data,
+                log,
+                Optional.of(name),
+                node,
+                pin,
+                segmentBytes,
+                queueRecords,
+                groupRecords,
+                appendTimeout,
+                checkpointInterval,
+                residentTasks,
+                clock);
+    }
+
+    public LedgerSettings withNode(String name) {
+        return new LedgerSettings(
+                data,
+                log,
+                origin,
+                name,
+                pin,
+                segmentBytes,
+                queueRecords,
+                groupRecords,
+                appendTimeout,
+                checkpointInterval,
+                residentTasks,
+                clock);
+    }
+
+    public LedgerSettings withPin(Path file) {
+        return new LedgerSettings(
+                data,
+                log,
+                origin,
+                node,
+                Optional.of(file),
+                segmentBytes,
+                queueRecords,
+                groupRecords,
+                appendTimeout,
+                checkpointInterval,
+                residentTasks,
+                clock);
+    }
+
+    public LedgerSettings withSegmentBytes(int bytes) {
+        return new LedgerSettings(
+                data,
+                log,
+                origin,
+                node,
+                pin,
+                bytes,
+                queueRecords,
+                groupRecords,
+                appendTimeout,
+                checkpointInterval,
+                residentTasks,
+                clock);
+    }
+
+    public LedgerSettings withQueueRecords(int records) {
+        return new LedgerSettings(
+                data,
+                log,
+                origin,
+                node,
+                pin,
+                segmentBytes,
+                records,
+                groupRecords,
+                appendTimeout,
+                checkpointInterval,
+                residentTasks,
+                clock);
+    }
+
+    public LedgerSettings withGroupRecords(int records) {
+        return new LedgerSettings(
+                data,
+                log,
+                origin,
+                node,
+                pin,
+                segmentBytes,
+                queueRecords,
+                records,
+                appendTimeout,
+                checkpointInterval,
+                residentTasks,
+                clock);
+    }
+
+    public LedgerSettings withAppendTimeout(Duration timeout) {
+        return new LedgerSettings(
+                data,
+                log,
+                origin,
+                node,
+                pin,
+                segmentBytes,
+                queueRecords,
+                groupRecords,
+                timeout,
+                checkpointInterval,
+                residentTasks,
+                clock);
+    }
+
+    public LedgerSettings withCheckpointInterval(Duration interval) {
+        return new LedgerSettings(
+                data,
+                log,
+                origin,
+                node,
+                pin,
+                segmentBytes,
+                queueRecords,
+                groupRecords,
+                appendTimeout,
+                interval,
+                residentTasks,
+                clock);
+    }
+
+    public LedgerSettings withResidentTasks(int tasks) {
+        return new LedgerSettings(
+                data,
+                log,
+                origin,
+                node,
+                pin,
+                segmentBytes,
+                queueRecords,
+                groupRecords,
+                appendTimeout,
+                checkpointInterval,
+                tasks,
+                clock);
+    }
+
+    public LedgerSettings withClock(Clock other) {
+        return new LedgerSettings(
+                data,
+                log,
+                origin,
+                node,
+                pin,
+                segmentBytes,
+                queueRecords,
+                groupRecords,
+                appendTimeout,
+                checkpointInterval,
+                residentTasks,
+                other);
+    }
+
+    /** The log's folder: without its {@code wal/} all that an auditor needs. */
+    public Path directory() {
+        return data.resolve("ledger").resolve(log);
+    }
+}

@@ -1,0 +1,60 @@
+package io.behalf.ledger;
+
+import io.behalf.core.merkle.Checkpoint;
+import io.behalf.core.merkle.Proofs;
+import io.behalf.core.merkle.SignerKey;
+import io.behalf.core.merkle.TileNodes;
+import io.behalf.ledger.LedgerFault.Code;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * A memory of the log outside the data directory: its verifier key and the last checkpoint seen, so that an older copy of the directory, or
+ * one re-signed by another key, is noticed. First line the key, then the checkpoint's text. It trusts whoever can write it.
+ */
+final class PinFile {
+    private final Path file;
+
+    PinFile(Path file) {
+        this.file = file;
+    }
+
+    /** Refuses a log that is not a continuation of the one remembered. */
+    void check(SignerKey key, long size, TileNodes nodes) throws IOException {
+        if (!Files.exists(file)) {
+            return;
+        }
+        String pin = Files.readString(file);
+        int line = pin.indexOf('\n');
+        Checkpoint seen = Checkpoint.parse(pin.substring(line + 1)).fold(checkpoint -> checkpoint, problem -> {
+            throw new LedgerFault(Code.BAD_CHECKPOINT, "the pin file " + file + " is damaged: " + problem);
+        });
+        if (line < 0 || !pin.substring(0, line).equals(key.verifier().vkey())) {
+            throw new LedgerFault(
+                    Code.OTHER_KEY,
+                    "the pin file " + file + " remembers another key for this log: if the key was changed on purpose,"
+                            + " remove the pin file");
+        }
+        if (size < seen.size()) {
+            throw new LedgerFault(
+                    Code.SHORTER,
+                    "the log has " + size + " entries, " + seen.size() + " had been seen (" + file
+                            + "): this is an older copy; restore the newest one");
+        }
+        if (!Proofs.root(seen.size(), nodes).equals(seen.root())) {
+            throw new LedgerFault(
+                    Code.FORKED,
+                    "the log's first " + seen.size() + " entries are not those that had been seen (" + file
+                            + "): somebody rewrote it; restore a good copy");
+        }
+    }
+
+    void remember(SignerKey key, Checkpoint checkpoint) throws IOException {
+        Path folder = file.toAbsolutePath().resolveSibling("");
+        Files.createDirectories(folder);
+        String pin = key.verifier().vkey() + "\n" + checkpoint.text();
+        new FileDisk(folder).replace(String.valueOf(file.getFileName()), pin.getBytes(StandardCharsets.UTF_8));
+    }
+}

@@ -1,0 +1,541 @@
+package io.behalf.ledger;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Walks a record's bytes once: are they canonical (RFC 8785, whole numbers only), and what stands in the members that the ledger looks at?
+ * Much faster than parsing to a tree and writing it again, which a test holds it against; so every entry can be checked by an auditor, and
+ * every entry indexed. Reusable; one thread.
+ */
+final class RecordScan {
+    /** As {@code Json}'s own bound: what is nested deeper was never written. */
+    private static final int MAX_DEPTH = 64;
+
+    private static final long MAX_EXACT = 1L << 53;
+
+    private byte[] bytes = new byte[0];
+    private int end;
+    private int at;
+
+    private String id = "";
+    private String kind = "";
+    private @Nullable String of;
+    private @Nullable String task;
+    private long taskSeq;
+    private @Nullable String prev;
+    private @Nullable String event;
+    private @Nullable String trace;
+    private @Nullable String jti;
+    private @Nullable String seenJti;
+    private @Nullable String toolCall;
+    private @Nullable String subject;
+    private long version;
+    private final List<String> actors = new ArrayList<>();
+    private final List<String> plannedToolCalls = new ArrayList<>();
+
+    /** Members on the way to the value being read, by depth from 1; -1 for others and for array items. */
+    private final int[] path = new int[MAX_DEPTH + 1];
+
+    /** Thrown to leave the walk, at most once a scan. */
+    private static final class NotCanonical extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        NotCanonical(String problem) {
+            super(problem, null, false, false);
+        }
+    }
+
+    /** @return null, or what is wrong with the bytes */
+    @Nullable
+    String scan(byte[] record, int offset, int length) {
+        bytes = record;
+        at = offset;
+        end = offset + length;
+        clear();
+        try {
+            if (at == end || bytes[at] != '{') {
+                return "not a JSON object";
+            }
+            value(0);
+            return at == end ? required() : "there is something after the JSON object";
+        } catch (NotCanonical e) {
+            return e.getMessage();
+        }
+    }
+
+    private void clear() {
+        id = "";
+        kind = "";
+        of = null;
+        task = null;
+        taskSeq = 0;
+        prev = null;
+        event = null;
+        trace = null;
+        jti = null;
+        seenJti = null;
+        toolCall = null;
+        subject = null;
+        version = 0;
+        actors.clear();
+        plannedToolCalls.clear();
+    }
+
+    private @Nullable String required() {
+        return id.isEmpty() || kind.isEmpty() || version != 1 ? "not a record of version 1 with id and kind" : null;
+    }
+
+    // ---- what was found
+
+    RecordFacts facts() {
+        return new RecordFacts(id, kind, of, chained(), "ended".equals(event));
+    }
+
+    String id() {
+        return id;
+    }
+
+    String kind() {
+        return kind;
+    }
+
+    @Nullable
+    String task() {
+        return task;
+    }
+
+    /** The task in whose chain the record stands: a service's own record names its task but stands in the service's chain. */
+    @Nullable
+    String chained() {
+        return kind.equals("downstream") ? null : task;
+    }
+
+    long taskSeq() {
+        return taskSeq;
+    }
+
+    @Nullable
+    String prev() {
+        return prev;
+    }
+
+    @Nullable
+    String trace() {
+        return trace;
+    }
+
+    @Nullable
+    String jti() {
+        return jti;
+    }
+
+    /** The token that a service says it was shown. */
+    @Nullable
+    String seenJti() {
+        return seenJti;
+    }
+
+    @Nullable
+    String toolCall() {
+        return toolCall;
+    }
+
+    @Nullable
+    String subject() {
+        return subject;
+    }
+
+    List<String> actors() {
+        return actors;
+    }
+
+    List<String> plannedToolCalls() {
+        return plannedToolCalls;
+    }
+
+    // ---- the walk
+
+    private void value(int depth) {
+        if (at == end) {
+            throw new NotCanonical("it ends too early");
+        }
+        switch (bytes[at]) {
+            case '{' -> object(depth + 1);
+            case '[' -> array(depth + 1);
+            case '"' -> {
+                int start = at + 1;
+                boolean escaped = string();
+                text(depth, start, at - 1, escaped);
+            }
+            case 't' -> word("true");
+            case 'f' -> word("false");
+            case 'n' -> word("null");
+            default -> number(depth, integer());
+        }
+    }
+
+    private void object(int depth) {
+        enter(depth);
+        if (at < end && bytes[at] == '}') {
+            at++;
+            return;
+        }
+        int lastStart = -1;
+        int lastEnd = -1;
+        boolean plain = true;
+        while (true) {
+            if (at == end || bytes[at] != '"') {
+                throw new NotCanonical("a member has no name, or there is white space");
+            }
+            int start = at + 1;
+            plain &= !string();
+            int nameEnd = at - 1;
+            if (lastStart >= 0 && compare(lastStart, lastEnd, start, nameEnd, plain) >= 0) {
+                throw new NotCanonical("members are not in order, or one stands twice");
+            }
+            lastStart = start;
+            lastEnd = nameEnd;
+            if (at == end || bytes[at] != ':') {
+                throw new NotCanonical("a member has no value, or there is white space");
+            }
+            at++;
+            path[depth] = depth <= 4 ? Member.find(bytes, start, nameEnd) : Member.OTHER;
+            value(depth);
+            if (more('}')) {
+                continue;
+            }
+            return;
+        }
+    }
+
+    private void array(int depth) {
+        enter(depth);
+        path[depth] = Member.OTHER;
+        if (at < end && bytes[at] == ']') {
+            at++;
+            return;
+        }
+        while (true) {
+            value(depth);
+            if (!more(']')) {
+                return;
+            }
+        }
+    }
+
+    private void enter(int depth) {
+        if (depth > MAX_DEPTH) {
+            throw new NotCanonical("nested too deep");
+        }
+        at++;
+    }
+
+    private boolean more(char close) {
+        if (at < end && bytes[at] == ',') {
+            at++;
+            return true;
+        }
+        if (at < end && bytes[at] == close) {
+            at++;
+            return false;
+        }
+        throw new NotCanonical("neither , nor " + close + " follows a value, or there is white space");
+    }
+
+    private void word(String word) {
+        int length = word.length();
+        if (end - at < length || !word.equals(new String(bytes, at, length, StandardCharsets.ISO_8859_1))) {
+            throw new NotCanonical("an unknown word");
+        }
+        at += length;
+    }
+
+    /** RFC 8785 §3.2.2.3 for whole numbers: no sign but minus, no leading zero, no -0, exact as a double. */
+    private long integer() {
+        int start = at;
+        boolean negative = bytes[at] == '-';
+        if (negative) {
+            at++;
+        }
+        int digits = at;
+        long value = 0;
+        while (at < end && bytes[at] >= '0' && bytes[at] <= '9') {
+            value = value * 10 + (bytes[at] - '0');
+            at++;
+            if (value > MAX_EXACT) {
+                throw new NotCanonical("a number beyond 2^53");
+            }
+        }
+        boolean canonical = at > digits && (bytes[digits] != '0' || (at == digits + 1 && !negative));
+        if (!canonical) {
+            throw new NotCanonical("not a whole number in canonical form at byte " + start);
+        }
+        return negative ? -value : value;
+    }
+
+    /**
+     * Goes over a string, RFC 8785 §3.2.2.2: only what must be escaped is, in the one form; the rest is well-formed UTF-8.
+     *
+     * @return whether there are escapes or characters beyond ASCII in it
+     */
+    private boolean string() {
+        boolean special = false;
+        at++;
+        while (at < end) {
+            int b = bytes[at];
+            if (b == '"') {
+                at++;
+                return special;
+            }
+            if (b >= 0x20 && b != '\\') {
+                at++;
+                continue;
+            }
+            special = true;
+            if (b == '\\') {
+                escape();
+            } else if (b < 0) {
+                utf8();
+            } else {
+                throw new NotCanonical("a control character stands in a string");
+            }
+        }
+        throw new NotCanonical("a string does not end");
+    }
+
+    private void escape() {
+        if (end - at < 2) {
+            throw new NotCanonical("a string does not end");
+        }
+        switch (bytes[at + 1]) {
+            case '"', '\\', 'b', 't', 'n', 'f', 'r' -> at += 2;
+            case 'u' -> {
+                int code = end - at < 6 || bytes[at + 2] != '0' || bytes[at + 3] != '0'
+                        ? -1
+                        : lowerHex(bytes[at + 4]) * 16 + lowerHex(bytes[at + 5]);
+                boolean hasShortForm = code == 8 || code == 9 || code == 10 || code == 12 || code == 13;
+                if (code < 0 || code >= 0x20 || hasShortForm || lowerHex(bytes[at + 5]) < 0) {
+                    throw new NotCanonical("an escape is not in canonical form");
+                }
+                at += 6;
+            }
+            default -> throw new NotCanonical("an escape is not in canonical form");
+        }
+    }
+
+    private static int lowerHex(byte digit) {
+        if (digit >= '0' && digit <= '9') {
+            return digit - '0';
+        }
+        return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+    }
+
+    /** RFC 3629: shortest form, no surrogates, nothing beyond U+10FFFF. */
+    private void utf8() {
+        int lead = bytes[at] & 0xff;
+        int length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        if (lead < 0xc2 || lead > 0xf4 || end - at < length) {
+            throw new NotCanonical("not UTF-8");
+        }
+        int second = bytes[at + 1] & 0xff;
+        boolean wellFormed =
+                switch (lead) {
+                    case 0xe0 -> second >= 0xa0;
+                    case 0xed -> second <= 0x9f;
+                    case 0xf0 -> second >= 0x90;
+                    case 0xf4 -> second <= 0x8f;
+                    default -> true;
+                };
+        for (int i = 1; i < length; i++) {
+            wellFormed &= (bytes[at + i] & 0xc0) == 0x80;
+        }
+        if (!wellFormed) {
+            throw new NotCanonical("not UTF-8");
+        }
+        at += length;
+    }
+
+    /** Order of names by UTF-16 code units: RFC 8785 §3.2.3. For plain ASCII that is the order of bytes. */
+    private int compare(int start, int stop, int otherStart, int otherStop, boolean plain) {
+        if (plain) {
+            return Arrays.compareUnsigned(bytes, start, stop, bytes, otherStart, otherStop);
+        }
+        return unescaped(start, stop).compareTo(unescaped(otherStart, otherStop));
+    }
+
+    // ---- what is kept
+
+    private void text(int depth, int start, int stop, boolean special) {
+        switch (depth) {
+            case 1 -> {
+                switch (path[1]) {
+                    case Member.ID -> id = string(start, stop, special);
+                    case Member.KIND -> kind = string(start, stop, special);
+                    case Member.OF -> of = string(start, stop, special);
+                    case Member.TASK_ID -> task = string(start, stop, special);
+                    case Member.PREV -> prev = string(start, stop, special);
+                    default -> {}
+                }
+            }
+            case 2 -> {
+                switch (path[1] << 8 | (path[2] & 0xff)) {
+                    case Member.ACTORS << 8 | (Member.OTHER & 0xff) -> actors.add(string(start, stop, special));
+                    case Member.LIFECYCLE << 8 | Member.EVENT -> event = string(start, stop, special);
+                    case Member.TRACE << 8 | Member.TRACE_ID -> trace = string(start, stop, special);
+                    case Member.DELEGATION << 8 | Member.JTI -> jti = string(start, stop, special);
+                    case Member.CALL << 8 | Member.TOOL_CALL_ID -> toolCall = string(start, stop, special);
+                    case Member.ON_BEHALF_OF << 8 | Member.SUBJECT -> subject = string(start, stop, special);
+                    case Member.DOWNSTREAM << 8 | Member.SEEN_JTI -> seenJti = string(start, stop, special);
+                    default -> {}
+                }
+            }
+            case 4 -> {
+                if (path[1] == Member.OUTCOME && path[2] == Member.TOOL_CALLS && path[3] == Member.OTHER) {
+                    plannedToolCall(start, stop, special);
+                }
+            }
+            default -> {}
+        }
+    }
+
+    private void plannedToolCall(int start, int stop, boolean special) {
+        if (path[4] == Member.ID) {
+            plannedToolCalls.add(string(start, stop, special));
+        }
+    }
+
+    private void number(int depth, long value) {
+        if (depth == 1 && path[1] == Member.TASK_SEQ) {
+            taskSeq = value;
+        } else if (depth == 1 && path[1] == Member.V) {
+            version = value;
+        }
+    }
+
+    private String string(int start, int stop, boolean special) {
+        return special ? unescaped(start, stop) : new String(bytes, start, stop - start, StandardCharsets.ISO_8859_1);
+    }
+
+    private String unescaped(int start, int stop) {
+        String raw = new String(bytes, start, stop - start, StandardCharsets.UTF_8);
+        if (raw.indexOf('\\') < 0) {
+            return raw;
+        }
+        var text = new StringBuilder(raw.length());
+        int i = 0;
+        while (i < raw.length()) {
+            char c = raw.charAt(i);
+            if (c != '\\') {
+                text.append(c);
+                i++;
+                continue;
+            }
+            char escaped = raw.charAt(i + 1);
+            i += 2;
+            switch (escaped) {
+                case 'b' -> text.append('\b');
+                case 't' -> text.append('\t');
+                case 'n' -> text.append('\n');
+                case 'f' -> text.append('\f');
+                case 'r' -> text.append('\r');
+                case 'u' -> {
+                    text.append((char) Integer.parseInt(raw.substring(i, i + 4), 16));
+                    i += 4;
+                }
+                default -> text.append(escaped);
+            }
+        }
+        return text.toString();
+    }
+
+    /** Names of members that are looked at, found without making strings. */
+    private static final class Member {
+        static final int OTHER = -1;
+        static final int ACTORS = 0;
+        static final int CALL = 1;
+        static final int DELEGATION = 2;
+        static final int DOWNSTREAM = 3;
+        static final int EVENT = 4;
+        static final int ID = 5;
+        static final int JTI = 6;
+        static final int KIND = 7;
+        static final int LIFECYCLE = 8;
+        static final int OF = 9;
+        static final int ON_BEHALF_OF = 10;
+        static final int OUTCOME = 11;
+        static final int PREV = 12;
+        static final int SEEN_JTI = 13;
+        static final int SUBJECT = 14;
+        static final int TASK_ID = 15;
+        static final int TASK_SEQ = 16;
+        static final int TOOL_CALLS = 17;
+        static final int TOOL_CALL_ID = 18;
+        static final int TRACE = 19;
+        static final int TRACE_ID = 20;
+        static final int V = 21;
+
+        private static final String[] NAMES = {
+            "actors",
+            "call",
+            "delegation",
+            "downstream",
+            "event",
+            "id",
+            "jti",
+            "kind",
+            "lifecycle",
+            "of",
+            "on_behalf_of",
+            "outcome",
+            "prev",
+            "seen_jti",
+            "subject",
+            "task_id",
+            "task_seq",
+            "tool_calls",
+            "tool_call_id",
+            "trace",
+            "trace_id",
+            "v",
+        };
+
+        private static final int SLOTS = 128;
+        private static final byte[][] TABLE = new byte[SLOTS][];
+        private static final int[] MEMBERS = new int[SLOTS];
+
+        static {
+            for (int i = 0; i < NAMES.length; i++) {
+                byte[] name = NAMES[i].getBytes(StandardCharsets.US_ASCII);
+                int slot = slot(name, 0, name.length);
+                while (TABLE[slot] != null) {
+                    slot = (slot + 1) % SLOTS;
+                }
+                TABLE[slot] = name;
+                MEMBERS[slot] = i;
+            }
+        }
+
+        static int find(byte[] bytes, int start, int stop) {
+            if (stop == start) {
+                return OTHER;
+            }
+            for (int slot = slot(bytes, start, stop); ; slot = (slot + 1) % SLOTS) {
+                byte[] name = TABLE[slot];
+                if (name == null) {
+                    return OTHER;
+                }
+                if (Arrays.equals(name, 0, name.length, bytes, start, stop)) {
+                    return MEMBERS[slot];
+                }
+            }
+        }
+
+        private static int slot(byte[] bytes, int start, int stop) {
+            return ((bytes[start] * 31 + bytes[stop - 1]) * 31 + (stop - start)) & (SLOTS - 1);
+        }
+    }
+}
