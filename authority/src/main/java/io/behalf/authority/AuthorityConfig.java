@@ -228,12 +228,13 @@ public record AuthorityConfig(
      * @param longestTask what a request may ask for
      */
     public record Lifetimes(Duration token, Duration task, Duration longestTask) {
-        public static final Lifetimes DEFAULT =
-                new Lifetimes(Duration.ofMinutes(5), Duration.ofHours(8), Duration.ofDays(7));
         /** The contract's bound for any token. */
         public static final Duration LONGEST_TOKEN = Duration.ofMinutes(15);
         /** The contract's bound for a token without proof of possession. */
         public static final Duration LONGEST_UNBOUND = Duration.ofMinutes(5);
+
+        public static final Lifetimes DEFAULT =
+                new Lifetimes(Duration.ofMinutes(5), Duration.ofHours(8), Duration.ofDays(7));
 
         public Lifetimes {
             requirePositive("token", token);
