@@ -30,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 final class RuleIndex {
     /** Bounds of one expression; what exceeds them is a problem of the policy, or an error of the evaluation. */
     private static final CelOptions OPTIONS = CelOptions.current()
+            .enableHeterogeneousNumericComparisons(true)
             .maxExpressionCodePointSize(8_192)
             .maxParseRecursionDepth(64)
             .comprehensionMaxIterations(10_000)

@@ -1,0 +1,13 @@
+package io.behalf.policy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+final class PolicyBenchTest {
+    @Test
+    void runsAndReportsFigures() {
+        PolicyBench.Figures figures = PolicyBench.run(100);
+
+    }
+}
