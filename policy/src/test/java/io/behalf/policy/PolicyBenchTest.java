@@ -9,5 +9,6 @@ final class PolicyBenchTest {
     void runsAndReportsFigures() {
         PolicyBench.Figures figures = PolicyBench.run(100);
 
+        assertThat(figures.median()).isPositive().isLessThanOrEqualTo(figures.p99());
     }
 }
