@@ -261,12 +261,15 @@ public final class EmbeddedLedger implements Ledger {
         try (lock;
                 own) {
             boolean ended = sequencer.close(CLOSE_MILLIS) && integrator.join(CLOSE_MILLIS);
+            // The watchdog lives as long as appends may hang; and it must be done with the pin file before the last
+            // word is written there.
+            watchdog.shutdownNow();
+            ended &= watchdog.awaitTermination(CLOSE_MILLIS, TimeUnit.MILLISECONDS);
             if (!ended) {
                 integrator.stop();
             } else if (!stopped.isDone()) {
                 remember();
             }
-            watchdog.shutdownNow();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (IOException e) {

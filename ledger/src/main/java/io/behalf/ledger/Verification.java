@@ -1,0 +1,318 @@
+package io.behalf.ledger;
+
+import io.behalf.core.merkle.Checkpoint;
+import io.behalf.core.merkle.EntryBundle;
+import io.behalf.core.merkle.Hash;
+import io.behalf.core.merkle.Parsed;
+import io.behalf.core.merkle.Proofs;
+import io.behalf.core.merkle.SignedNote;
+import io.behalf.core.merkle.TilePath;
+import io.behalf.core.merkle.TreeHasher;
+import io.behalf.core.merkle.VerifierKey;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Checks a log's folder as an auditor has it, with nothing but the folder and perhaps a key: every byte of {@code checkpoint}, {@code vkey}
+ * and {@code tile/} is accounted for, or the first that is not is named. One pass from the first entry to the last; memory grows with the
+ * number of tasks, not of entries. {@code wal/} is not looked at.
+ *
+ * <p>What it shows: these entries, in this order, are what the holder of the key signed; and each task's records are whole and in order. It
+ * does not show that no other history was signed with the same key: that takes a pinned checkpoint or witnesses.
+ */
+public final class Verification {
+    /** How far the result goes. */
+    public enum Trust {
+        /** The folder agrees with itself; the key was taken from it. */
+        CONSISTENT,
+        /** Signed by a key that the one who asks had before. */
+        AUTHENTIC
+    }
+
+    /**
+     * What was wrong first.
+     *
+     * @param file relative to the folder
+     * @param index of the entry
+     * @param record the entry's record id, where it can be read
+     */
+    public record Finding(String problem, Optional<String> file, OptionalLong index, Optional<String> record) {}
+
+    /**
+     * What was found.
+     *
+     * @param checkpoint empty if it could not be trusted
+     * @param entries how many entries were checked before the end or the finding
+     * @param finding empty if all is well
+     */
+    public record Report(
+            Trust trust, Optional<Checkpoint> checkpoint, long entries, long tasks, Optional<Finding> finding) {
+        public boolean sound() {
+            return finding.isEmpty();
+        }
+    }
+
+    /** Leaves the straight list of steps at the first finding. */
+    private static final class Found extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        private final transient Finding finding;
+
+        Found(Finding finding) {
+            super(finding.problem(), null, false, false);
+            this.finding = finding;
+        }
+
+        static Found inFile(String file, String problem) {
+            return new Found(new Finding(problem, Optional.of(file), OptionalLong.empty(), Optional.empty()));
+        }
+    }
+
+    private record Link(long seq, Hash leaf) {}
+
+    private final Path directory;
+    private final Optional<VerifierKey> pinned;
+    private final LongConsumer progress;
+    private final TreeHasher hasher = new TreeHasher();
+    private final RecordScan scan = new RecordScan();
+    private final TreeEdge edge = new TreeEdge();
+    private final Map<String, Link> chains = new HashMap<>();
+    private @Nullable Checkpoint checkpoint;
+
+    private Verification(Path directory, Optional<VerifierKey> pinned, LongConsumer progress) {
+        this.directory = directory;
+        this.pinned = pinned;
+        this.progress = progress;
+    }
+
+    public static Report verify(Path directory, Optional<VerifierKey> pinned) {
+        return verify(directory, pinned, _ -> {});
+    }
+
+    /** @param progress told now and then how many entries have been checked */
+    public static Report verify(Path directory, Optional<VerifierKey> pinned, LongConsumer progress) {
+        return new Verification(directory, pinned, progress).report();
+    }
+
+    private Report report() {
+        Optional<Finding> finding = Optional.empty();
+        try {
+            steps();
+        } catch (Found found) {
+            finding = Optional.of(found.finding);
+        } catch (IOException e) {
+            String file = e instanceof NoSuchFileException missing ? relative(Path.of(missing.getFile())) : "";
+            finding = Optional.of(new Finding(
+                    e instanceof NoSuchFileException ? "the file is missing" : "cannot be read: " + e.getMessage(),
+                    file.isEmpty() ? Optional.empty() : Optional.of(file),
+                    OptionalLong.empty(),
+                    Optional.empty()));
+        }
+        return new Report(
+                pinned.isPresent() ? Trust.AUTHENTIC : Trust.CONSISTENT,
+                Optional.ofNullable(checkpoint),
+                edge.size(),
+                chains.size(),
+                finding);
+    }
+
+    private void steps() throws Found, IOException {
+        List<VerifierKey> keys = keys();
+        Checkpoint trusted = checkpoint(keys);
+        checkpoint = trusted;
+        noFileTooMany(trusted.size());
+        for (long bundle = 0; bundle * TilePath.FULL < trusted.size(); bundle++) {
+            entries(TilePath.in(trusted.size(), TilePath.ENTRIES, bundle), trusted);
+            progress.accept(edge.size());
+        }
+        for (TilePath partial : edge.partials()) {
+            tile(partial, edge.hashes(partial.level()), trusted);
+        }
+        if (!edge.root().equals(trusted.root())) {
+            throw Found.inFile(
+                    Integrator.CHECKPOINT,
+                    "the root of the " + trusted.size() + " entries is " + edge.root() + ", the checkpoint says "
+                            + trusted.root());
+        }
+    }
+
+    private List<VerifierKey> keys() throws Found, IOException {
+        String vkeys = new String(Files.readAllBytes(directory.resolve(LogKey.VKEY)), StandardCharsets.ISO_8859_1);
+        List<VerifierKey> keys =
+                switch (LogKey.parse(vkeys)) {
+                    case Parsed.Valid<List<VerifierKey>>(var read) -> read;
+                    case Parsed.Invalid<List<VerifierKey>>(var problem) -> throw Found.inFile(LogKey.VKEY, problem);
+                };
+        if (pinned.isEmpty()) {
+            return keys;
+        }
+        if (!keys.contains(pinned.get())) {
+            throw Found.inFile(LogKey.VKEY, "the pinned key is not among the log's keys");
+        }
+        return List.of(pinned.get());
+    }
+
+    private Checkpoint checkpoint(List<VerifierKey> keys) throws Found, IOException {
+        Parsed<Checkpoint> read = SignedNote.parse(Files.readAllBytes(directory.resolve(Integrator.CHECKPOINT)))
+                .then(note -> note.signedBy(keys).then(_ -> Checkpoint.parse(note.text())));
+        Checkpoint trusted =
+                switch (read) {
+                    case Parsed.Valid<Checkpoint>(var valid) -> valid;
+                    case Parsed.Invalid<Checkpoint>(var problem) -> throw Found.inFile(Integrator.CHECKPOINT, problem);
+                };
+        if (keys.stream().noneMatch(key -> key.name().equals(trusted.origin()))) {
+            throw Found.inFile(Integrator.CHECKPOINT, "it is of another log: " + trusted.origin());
+        }
+        return trusted;
+    }
+
+    /** Every file below {@code tile/} is one that a log of this size has; that none is missing shows when they are read. */
+    private void noFileTooMany(long size) throws Found, IOException {
+        Path tiles = directory.resolve("tile");
+        if (!Files.exists(tiles)) {
+            return;
+        }
+        Optional<String> stranger;
+        try (var files = Files.walk(tiles)) {
+            stranger = files.filter(file -> !Files.isDirectory(file))
+                    .map(this::relative)
+                    .filter(file -> !belongs(file, size))
+                    .min(Comparator.naturalOrder());
+        }
+        if (stranger.isPresent()) {
+            throw Found.inFile(stranger.get(), "a log of " + size + " entries has no such file");
+        }
+    }
+
+    private static boolean belongs(String file, long size) {
+        return TilePath.parse(file)
+                .fold(
+                        tile -> tile.index() * TilePath.FULL < TilePath.count(tile.level(), size)
+                                && TilePath.in(size, tile.level(), tile.index()).equals(tile),
+                        _ -> false);
+    }
+
+    /** One bundle: each entry is canonical, stands in its task's chain, and has the hash that its tile holds. */
+    private void entries(TilePath path, Checkpoint trusted) throws Found, IOException {
+        byte[] bundle = Files.readAllBytes(directory.resolve(path.path()));
+        long first = path.index() * TilePath.FULL;
+        var tile = new TilePath(0, path.index(), path.width());
+        byte[] hashes = Files.readAllBytes(directory.resolve(tile.path()));
+        var filled = new LinkedHashMap<TilePath, byte[]>();
+        int at = 0;
+        for (int i = 0; i < path.width(); i++) {
+            if (bundle.length - at < 2 || bundle.length - at - 2 < EntryBundle.length(bundle, at)) {
+                throw entryFinding("the bundle ends before this entry does", path.path(), first + i, null);
+            }
+            int length = EntryBundle.length(bundle, at);
+            Hash leaf = hasher.leaf(bundle, at + 2, length);
+            String problem = scan.scan(bundle, at + 2, length);
+            if (hashes.length < (i + 1) * Hash.BYTES
+                    || !Hash.at(hashes, i * Hash.BYTES).equals(leaf)) {
+                throw disagreement(path, tile, hashes, first + i, problem == null ? scan.id() : null, trusted);
+            }
+            if (problem != null) {
+                throw entryFinding("the entry is not a canonical record: " + problem, path.path(), first + i, null);
+            }
+            link(path.path(), first + i, leaf);
+            edge.add(leaf, filled::put);
+            at += 2 + length;
+        }
+        for (var full : filled.entrySet()) {
+            tile(full.getKey(), full.getValue(), trusted);
+        }
+        if (at != bundle.length) {
+            throw entryFinding(
+                    "something follows the bundle's last entry", path.path(), first + path.width() - 1, null);
+        }
+        if (hashes.length != path.width() * Hash.BYTES) {
+            throw Found.inFile(tile.path(), "it has " + hashes.length + " bytes");
+        }
+    }
+
+    /** Contract §6: from 1 without holes, each with the leaf hash of the one before. */
+    private void link(String file, long index, Hash leaf) throws Found {
+        String task = scan.chained();
+        if (task == null) {
+            return;
+        }
+        Link before = chains.put(task, new Link(scan.taskSeq(), leaf));
+        long expected = before == null ? 1 : before.seq() + 1;
+        if (scan.taskSeq() != expected) {
+            throw entryFinding(
+                    "it is number " + scan.taskSeq() + " of its task where " + expected + " was due",
+                    file,
+                    index,
+                    scan.id());
+        }
+        String prev = before == null ? null : before.leaf().hex();
+        if (prev == null ? scan.prev() != null : !prev.equals(scan.prev())) {
+            throw entryFinding("it does not follow its task's previous record", file, index, scan.id());
+        }
+    }
+
+    private void tile(TilePath path, byte[] expected, Checkpoint trusted) throws Found, IOException {
+        byte[] hashes = Files.readAllBytes(directory.resolve(path.path()));
+        int difference = Arrays.mismatch(hashes, expected);
+        if (difference < 0) {
+            return;
+        }
+        throw Found.inFile(
+                path.path(),
+                "hash " + difference / Hash.BYTES + " of it is not that of the entries below (log of " + trusted.size()
+                        + " entries)");
+    }
+
+    /** An entry and its tile disagree. The tile is right if its parent, or for the last one the signed root, says so. */
+    private Found disagreement(
+            TilePath bundle, TilePath tile, byte[] hashes, long index, @Nullable String record, Checkpoint trusted)
+            throws IOException {
+        if (hashes.length != tile.width() * Hash.BYTES || !isVouchedFor(tile, hashes, trusted)) {
+            return new Found(new Finding(
+                    "its hash of entry " + index + " is not the entry's",
+                    Optional.of(tile.path()),
+                    OptionalLong.of(index),
+                    Optional.ofNullable(record)));
+        }
+        return entryFinding("the entry was changed, moved or removed", bundle.path(), index, record);
+    }
+
+    private boolean isVouchedFor(TilePath tile, byte[] hashes, Checkpoint trusted) throws IOException {
+        if (tile.full()) {
+            TilePath parent = TilePath.in(trusted.size(), 1, tile.index() / TilePath.FULL);
+            byte[] above = Files.readAllBytes(directory.resolve(parent.path()));
+            int place = (int) (tile.index() % TilePath.FULL) * Hash.BYTES;
+            return above.length >= place + Hash.BYTES
+                    && hasher.fold(hashes, 0, TilePath.FULL).equals(Hash.at(above, place));
+        }
+        // The last tile has no parent: the signed root speaks for it, through the other tiles of the right edge.
+        try {
+            return Proofs.root(trusted.size(), new LedgerReader(directory).nodes(trusted.size()))
+                    .equals(trusted.root());
+        } catch (UncheckedIOException e) {
+            return false;
+        }
+    }
+
+    private static Found entryFinding(String problem, String file, long index, @Nullable String record) {
+        return new Found(new Finding(problem, Optional.of(file), OptionalLong.of(index), Optional.ofNullable(record)));
+    }
+
+    private String relative(Path file) {
+        return directory.relativize(file).toString().replace('\\', '/');
+    }
+}
