@@ -1,5 +1,8 @@
 package io.behalf.verifier;
 
+import io.behalf.core.delegation.Checked;
+import io.behalf.core.delegation.Reason;
+import io.behalf.core.delegation.Refusal;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -42,6 +45,37 @@ public record Presented(
     public Presented {
         proofs = List.copyOf(proofs);
         audiences = Set.copyOf(audiences);
+    }
+
+    /**
+     * Reads the headers of a request to a service that takes its delegation in {@code Authorization} alone.
+     *
+     * @param authorization values of all {@code Authorization} headers
+     * @return refused with {@code request_malformed} where there are two: one of them would go unchecked
+     */
+    public static Checked<Presented> fromHeaders(
+            List<String> authorization,
+            List<String> proofs,
+            Optional<String> certificateS256,
+            String method,
+            String url,
+            Set<String> audiences,
+            boolean allowUnbound) {
+        if (authorization.size() > 1) {
+            return Checked.refused(Refusal.of(Reason.REQUEST_MALFORMED, "Send exactly one Authorization header."));
+        }
+        String value = authorization.isEmpty() ? "" : authorization.get(0);
+        Scheme scheme = Scheme.NONE;
+        if (value.regionMatches(true, 0, "DPoP ", 0, 5)) { // RFC 9110 §11.1: the scheme's case does not count
+            scheme = Scheme.DPOP;
+        } else if (value.regionMatches(true, 0, "Bearer ", 0, 7)) {
+            scheme = Scheme.BEARER;
+        }
+        Optional<String> token = scheme == Scheme.NONE
+                ? Optional.empty()
+                : Optional.of(value.substring(value.indexOf(' ')).strip());
+        return Checked.passed(
+                new Presented(token, scheme, proofs, certificateS256, method, url, audiences, allowUnbound));
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.behalf.verifier;
 
 import io.behalf.core.delegation.Delegation;
+import io.behalf.core.record.AuditRecord;
 
 /**
  * A delegation whose token, proof of possession and standing were checked for one request. Only
@@ -29,6 +30,26 @@ public final class VerifiedDelegation {
     /** Whether possession of a key or certificate was proved. */
     public boolean bound() {
         return bound;
+    }
+
+    /** What a record says of the token that was presented. */
+    public AuditRecord.Held held() {
+        return new AuditRecord.Held(
+                delegation.jti(),
+                delegation.approvalId(),
+                delegation.approvalKind().code(),
+                delegation.expires(),
+                tokenSha256,
+                bound);
+    }
+
+    /** What a record says of for whom the agent acts: a pseudonym, never the person. */
+    public AuditRecord.Basis basis() {
+        return delegation
+                .onBehalfOf()
+                .fold(
+                        person -> new AuditRecord.Basis.Person(person.pseudonym()),
+                        nobody -> new AuditRecord.Basis.Nobody(nobody.category(), nobody.reasonCode()));
     }
 
     @Override

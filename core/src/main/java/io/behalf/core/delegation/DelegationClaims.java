@@ -4,11 +4,14 @@ import io.behalf.core.json.Json;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -81,9 +84,8 @@ public final class DelegationClaims {
 
     private static Delegation read(Map<String, ? extends @Nullable Object> claims) throws Json.Malformed {
         List<String> actors = actors(claims);
-        Scope shadow = ScopeWords.parse(string(claims, "scope"));
         BehalfTask task = BehalfTask.fromDetails(claims.get("authorization_details"));
-        if (!task.scope().shadow().equals(shadow.shadow())) {
+        if (!words(task.scope().shadow()).equals(words(string(claims, "scope")))) {
             // software that reads only one of the two would decide differently from us
             throw malformed("scope and authorization_details disagree");
         }
@@ -105,6 +107,10 @@ public final class DelegationClaims {
                 claims.containsKey("nbf") ? Optional.of(time(claims, "nbf")) : Optional.empty(),
                 time(claims, "exp"),
                 status(claims.get("status")));
+    }
+
+    private static Set<String> words(String scope) {
+        return new HashSet<>(Arrays.asList(scope.split(" ", -1)));
     }
 
     private static OnBehalfOf onBehalfOf(Map<String, ? extends @Nullable Object> claims, String actor)
