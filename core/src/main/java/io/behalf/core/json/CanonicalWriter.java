@@ -102,6 +102,13 @@ public final class CanonicalWriter {
         return this;
     }
 
+    /** A number that is already in its canonical form, where it is none that {@link #number} writes. */
+    public CanonicalWriter literal(String number) {
+        separate();
+        ascii(number);
+        return this;
+    }
+
     public CanonicalWriter bool(boolean value) {
         separate();
         ascii(value ? "true" : "false");

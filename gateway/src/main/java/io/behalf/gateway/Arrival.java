@@ -1,0 +1,101 @@
+package io.behalf.gateway;
+
+import io.behalf.core.delegation.Checked;
+import io.behalf.core.delegation.Reason;
+import io.behalf.core.delegation.Refusal;
+import io.behalf.verifier.Presented;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServerRequest;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * A request whose head was in order; its body is still on the wire. Lives on the event loop of its connection.
+ *
+ * @param own what the caller brought beside its delegation, or instead of one
+ * @param address where it came from
+ */
+record Arrival(
+        Passage passage,
+        Codec.Expect expect,
+        Head head,
+        Presented presented,
+        Optional<Own> own,
+        String address,
+        TraceContext trace,
+        HttpServerRequest request) {
+    /** How long a body may take, from the moment it is asked for. */
+    static final Duration BODY_TIMEOUT = Duration.ofSeconds(60);
+
+    /**
+     * A caller's credential that is not a delegation.
+     *
+     * @param header lower case
+     */
+    record Own(String header, String value) {
+        /** Without the scheme: what a listed key's digest is of. */
+        String secret() {
+            int space = value.indexOf(' ');
+            return header.equals("authorization") && space > 0 ? value.substring(space + 1) : value;
+        }
+
+        @Override
+        public String toString() {
+            return "Own[" + header + "]";
+        }
+    }
+
+    Route route() {
+        return passage.route();
+    }
+
+    /** Asks for the body, which nobody has seen until now, and reads it whole. */
+    Future<Checked<Inbound>> read(Vertx vertx) {
+        if ("100-continue".equalsIgnoreCase(request.getHeader("expect"))) {
+            request.response().writeContinue();
+        }
+        return body(vertx)
+                .map(body -> body.then(bytes -> passage.codec()
+                        .read(head, bytes)
+                        .then(asked -> Checked.passed(new Inbound(route(), head, bytes, asked)))));
+    }
+
+    private Future<Checked<Buffer>> body(Vertx vertx) {
+        long most = expect == Codec.Expect.NO_BODY ? 0 : route().maxRequestBytes();
+        Promise<Checked<Buffer>> whole = Promise.promise();
+        Buffer gathered = Buffer.buffer();
+        long timer = vertx.setTimer(
+                BODY_TIMEOUT.toMillis(),
+                _ -> whole.tryComplete(refused(Reason.REQUEST_MALFORMED, "The body did not come in time.")));
+        request.handler(chunk -> {
+            if (gathered.length() + chunk.length() > most) {
+                whole.tryComplete(tooLarge(most));
+            } else {
+                gathered.appendBuffer(chunk);
+            }
+        });
+        request.endHandler(_ -> {
+            vertx.cancelTimer(timer);
+            whole.tryComplete(Checked.passed(gathered));
+        });
+        request.exceptionHandler(lost -> {
+            vertx.cancelTimer(timer);
+            whole.tryFail(lost);
+        });
+        request.resume();
+        return whole.future();
+    }
+
+    static <T> Checked<T> tooLarge(long most) {
+        return most == 0
+                ? refused(Reason.REQUEST_MALFORMED, "This request has a body where none belongs.")
+                : refused(Reason.REQUEST_TOO_LARGE, "The body is larger than the " + most + " bytes accepted here.");
+    }
+
+    private static <T> Checked<T> refused(Reason reason, String sentence) {
+        return Checked.refused(Refusal.of(reason, sentence));
+    }
+}

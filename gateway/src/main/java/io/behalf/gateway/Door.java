@@ -1,0 +1,262 @@
+package io.behalf.gateway;
+
+import io.behalf.core.delegation.Checked;
+import io.behalf.core.delegation.Reason;
+import io.behalf.core.delegation.Refusal;
+import io.behalf.core.record.AuditRecord.Mode;
+import io.behalf.verifier.Presented;
+import io.behalf.verifier.TrustedIssuers;
+import io.vertx.core.MultiMap;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpVersion;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.random.RandomGenerator;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The first stage: what can be said of a request by its head alone, in the order of the reasons. Whatever two programs on
+ * the way could read differently is turned away here, because a check of one reading is no check of the other. Immutable.
+ */
+final class Door {
+    /** Longest path and query together. */
+    static final int MAX_TARGET = 8_192;
+
+    static final int MAX_HEADERS = 128;
+
+    /** Headers and parameters by which frameworks let a request be another than its method says. */
+    private static final Set<String> METHOD_OVERRIDES =
+            Set.of("x-http-method-override", "x-http-method", "x-method-override");
+
+    /** Header values of which two would mean that somebody reads the other one. */
+    private static final List<String> SINGLE = List.of(
+            "host",
+            "origin",
+            "content-type",
+            "content-length",
+            "transfer-encoding",
+            "content-encoding",
+            "expect",
+            "mcp-session-id",
+            "mcp-protocol-version",
+            "last-event-id",
+            "behalf-tool-call");
+
+    private static final Pattern PLAIN_PATH = Pattern.compile("(?:[A-Za-z0-9._~!$&'()*+,=:@/-]|%[0-9A-Fa-f]{2})+");
+    private static final Pattern PLAIN_QUERY =
+            Pattern.compile("(?:[A-Za-z0-9._~!$&'()*+,;=:@/?\\[\\]|-]|%[0-9A-Fa-f]{2})*");
+    /** Encoded dot, slash, backslash, percent and NUL: what a second decoding would turn into another path. */
+    private static final Pattern ENCODED_STRUCTURE = Pattern.compile("(?i)%(?:2e|2f|5c|25|00)");
+
+    private static final Set<String> DIGITS_ONLY_REFUSED = Set.of("", "+", "-");
+
+    private final GatewayConfig config;
+    private final Map<String, Passage> passages = new HashMap<>();
+    private final Presentation presentation;
+    private final RandomGenerator random;
+
+    Door(GatewayConfig config, List<Passage> passages, TrustedIssuers issuers, RandomGenerator random) {
+        this.config = config;
+        passages.forEach(passage -> this.passages.put(passage.route().prefix(), passage));
+        this.presentation = new Presentation(issuers);
+        this.random = random;
+    }
+
+    /** What came of a request's head. */
+    sealed interface Entry {
+        record Arrived(Arrival arrival) implements Entry {}
+
+        /** @param passage empty where it is not known which protocol the answer should speak */
+        record TurnedAway(Refusal refusal, Optional<Passage> passage) implements Entry {}
+    }
+
+    Entry admit(HttpServerRequest request) {
+        Optional<Refusal> no = foreign(request).or(() -> ambiguous(request)).or(() -> target(request.uri()));
+        String uri = request.uri();
+        int mark = uri.indexOf('?');
+        String path = mark < 0 ? uri : uri.substring(0, mark);
+        Passage passage = passages.get(prefix(path));
+        if (no.isPresent()) {
+            return new Entry.TurnedAway(no.get(), Optional.ofNullable(passage));
+        }
+        if (passage == null) {
+            return new Entry.TurnedAway(
+                    Refusal.of(Reason.ROUTE_UNKNOWN, "There is no route at this address."), Optional.empty());
+        }
+        String query = mark < 0 ? "" : uri.substring(mark + 1);
+        Head head = new Head(
+                request.method().name(), path.substring(passage.route().prefix().length()), query, request.headers());
+        return switch (passage.codec().head(head)) {
+            case Checked.Refused<Codec.Expect>(Refusal unknown) -> new Entry.TurnedAway(unknown, Optional.of(passage));
+            case Checked.Passed<Codec.Expect>(Codec.Expect expect) -> arrive(request, passage, head, path, expect);
+        };
+    }
+
+    private Entry arrive(HttpServerRequest request, Passage passage, Head head, String path, Codec.Expect expect) {
+        Route route = passage.route();
+        Optional<Refusal> size =
+                declaredSize(request.headers(), expect, route.maxRequestBytes()).or(() -> contentType(head, expect));
+        if (size.isPresent()) {
+            return new Entry.TurnedAway(size.get(), Optional.of(passage));
+        }
+        return switch (presentation.of(request, route)) {
+            case Checked.Refused<Presentation.Found>(Refusal twice) ->
+                new Entry.TurnedAway(twice, Optional.of(passage));
+            case Checked.Passed<Presentation.Found>(Presentation.Found found) ->
+                new Entry.Arrived(new Arrival(
+                        passage,
+                        expect,
+                        head,
+                        new Presented(
+                                found.token(),
+                                found.scheme(),
+                                request.headers().getAll("dpop"),
+                                Presentation.certificate(request),
+                                head.method(),
+                                passage.base() + path,
+                                passage.audiences(),
+                                route.allowUnbound()),
+                        found.own(),
+                        String.valueOf(request.remoteAddress().hostAddress()),
+                        TraceContext.at(request.getHeader("traceparent"), random),
+                        request));
+        };
+    }
+
+    /** A page that rebinds its name to this address, or posts here from elsewhere. */
+    private Optional<Refusal> foreign(HttpServerRequest request) {
+        String host = request.getHeader("host");
+        if (request.version() == HttpVersion.HTTP_2 && host == null && request.authority() != null) {
+            host = request.authority().toString();
+        }
+        if (host == null || !config.hosts().contains(host.toLowerCase(Locale.ROOT))) {
+            return Optional.of(malformed("this server does not answer under the host that was asked for")
+                    .withStatus(403));
+        }
+        String origin = request.getHeader("origin");
+        if (origin != null && !config.origins().contains(origin)) {
+            return Optional.of(
+                    malformed("pages of this origin may not call here").withStatus(403));
+        }
+        return Optional.empty();
+    }
+
+    private static Optional<Refusal> ambiguous(HttpServerRequest request) {
+        MultiMap headers = request.headers();
+        if (request.decoderResult().isFailure()) {
+            return Optional.of(malformed("it is not well-formed HTTP"));
+        }
+        if (headers.size() > MAX_HEADERS) {
+            return Optional.of(malformed("it has more than " + MAX_HEADERS + " headers"));
+        }
+        for (String name : SINGLE) {
+            if (headers.contains(name) && headers.getAll(name).size() > 1) {
+                return Optional.of(malformed("it has the header " + name + " twice"));
+            }
+        }
+        for (String override : METHOD_OVERRIDES) {
+            if (headers.contains(override)) {
+                return Optional.of(malformed("a method cannot be overridden"));
+            }
+        }
+        String coding = headers.get("transfer-encoding");
+        if (coding != null && (!coding.equalsIgnoreCase("chunked") || headers.contains("content-length"))) {
+            return Optional.of(malformed("its length is told in two ways")); // RFC 9112 §6.1
+        }
+        if (headers.contains("content-encoding") && !"identity".equalsIgnoreCase(headers.get("content-encoding"))) {
+            return Optional.of(malformed("its body is compressed, and only what can be read is decided on"));
+        }
+        return Optional.empty();
+    }
+
+    private static Optional<Refusal> target(String uri) {
+        if (uri.length() > MAX_TARGET) {
+            return Optional.of(malformed("its address is longer than " + MAX_TARGET + " characters"));
+        }
+        int mark = uri.indexOf('?');
+        String path = mark < 0 ? uri : uri.substring(0, mark);
+        if (!path.startsWith("/") || !PLAIN_PATH.matcher(path).matches()) {
+            return Optional.of(malformed("its path has characters that do not belong there"));
+        }
+        if (ENCODED_STRUCTURE.matcher(path).find()
+                || path.contains("//")
+                || path.contains("/./")
+                || path.contains("/../")
+                || path.endsWith("/.")
+                || path.endsWith("/..")) {
+            return Optional.of(malformed("its path can be read in two ways"));
+        }
+        return mark < 0 ? Optional.empty() : query(uri.substring(mark + 1));
+    }
+
+    private static Optional<Refusal> query(String query) {
+        if (!PLAIN_QUERY.matcher(query).matches()) {
+            return Optional.of(malformed("its query has characters that do not belong there"));
+        }
+        for (String parameter : query.split("[&;]")) {
+            int equals = parameter.indexOf('=');
+            String name = equals < 0 ? parameter : parameter.substring(0, equals);
+            if (name.equalsIgnoreCase("_method")) {
+                return Optional.of(malformed("a method cannot be overridden"));
+            }
+            // RFC 9700 §4.3.2: addresses end up in logs and histories
+            if (name.equalsIgnoreCase("access_token")
+                    || Presentation.looksLikeToken(equals < 0 ? "" : parameter.substring(equals + 1))) {
+                return Optional.of(malformed("a token does not belong in an address"));
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static Optional<Refusal> declaredSize(MultiMap headers, Codec.Expect expect, long most) {
+        String declared = headers.get("content-length");
+        if (declared == null) {
+            return Optional.empty();
+        }
+        long length;
+        try {
+            length = DIGITS_ONLY_REFUSED.contains(declared.substring(0, Math.min(1, declared.length())))
+                    ? -1
+                    : Long.parseLong(declared);
+        } catch (NumberFormatException e) {
+            length = -1;
+        }
+        if (length < 0) {
+            return Optional.of(malformed("its length is no number"));
+        }
+        long accepted = expect == Codec.Expect.NO_BODY ? 0 : most;
+        return length <= accepted
+                ? Optional.empty()
+                : Optional.of(Arrival.tooLarge(accepted).fold(_ -> malformed(""), no -> no));
+    }
+
+    private static Optional<Refusal> contentType(Head head, Codec.Expect expect) {
+        return expect == Codec.Expect.JSON && !head.saysJson()
+                ? Optional.of(malformed("its body must be application/json"))
+                : Optional.empty();
+    }
+
+    /** The first two segments; null where there are fewer. */
+    private static @Nullable String prefix(String path) {
+        int second = path.indexOf('/', 1);
+        if (second < 0) {
+            return null;
+        }
+        int third = path.indexOf('/', second + 1);
+        return third < 0 ? path : path.substring(0, third);
+    }
+
+    private static Refusal malformed(String why) {
+        return Refusal.of(Reason.REQUEST_MALFORMED, "This request cannot be decided on: " + why + ".");
+    }
+
+    /** Whether a caller without a delegation may be let through at all. */
+    static boolean observes(Route route) {
+        return route.mode() == Mode.OBSERVE;
+    }
+}

@@ -1,0 +1,126 @@
+package io.behalf.gateway;
+
+import io.behalf.core.delegation.TaskId;
+import io.behalf.ledger.Ledger;
+import io.behalf.policy.Policy;
+import io.behalf.verifier.DelegationVerifier;
+import io.behalf.verifier.Revocations;
+import io.behalf.verifier.TrustedIssuers;
+import io.vertx.core.Future;
+import io.vertx.core.Handler;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * The gateway before models, MCP servers and HTTP services: every request is verified, decided, recorded, forwarded and
+ * recorded again, in {@link CallFlow}. Each event loop has its own handler with its own connections to upstreams.
+ *
+ * <p>Thread-safe; {@link #handler} is called on the loop that it will serve.
+ */
+public final class Gateway {
+    /** Bounds of what the HTTP layer reads before the gateway sees anything. */
+    static final int MAX_HEADER_BYTES = 64 << 10;
+
+    static final int MAX_CHUNK_BYTES = 64 << 10;
+
+    private final Vertx vertx;
+    private final GatewayConfig config;
+    private final Edges edges;
+    private final ProtectedResources resources;
+    private final Sessions sessions;
+    private final TurnedAway turnedAway = new TurnedAway();
+    private final List<GatewayLoop> loops = new CopyOnWriteArrayList<>();
+    private volatile Policy policy;
+
+    /** What the gateway is wired to. */
+    public record Edges(
+            DelegationVerifier verifier,
+            TrustedIssuers issuers,
+            IssuerRefresh refresh,
+            Revocations revocations,
+            Tasks tasks,
+            UpstreamTokens tokens,
+            Ledger ledger,
+            Clock clock) {}
+
+    public Gateway(Vertx vertx, GatewayConfig config, Policy policy, Edges edges) {
+        this.vertx = vertx;
+        this.config = config;
+        this.policy = policy;
+        this.edges = edges;
+        this.resources = new ProtectedResources(config);
+        this.sessions = new Sessions(edges.clock());
+    }
+
+    /** Options for a server that carries the gateway: its bounds, and no answer to {@code 100-continue} by itself. */
+    public static HttpServerOptions serverOptions() {
+        return new HttpServerOptions()
+                .setMaxHeaderSize(MAX_HEADER_BYTES)
+                .setMaxInitialLineLength(Door.MAX_TARGET + 64)
+                .setMaxChunkSize(MAX_CHUNK_BYTES)
+                .setHandle100ContinueAutomatically(false)
+                .setDecompressionSupported(false)
+                .setCompressionSupported(false)
+                .setTcpNoDelay(true);
+    }
+
+    /** Whether the gateway answers this path. */
+    public static boolean serves(String path) {
+        return path.startsWith("/llm/")
+                || path.startsWith("/mcp/")
+                || path.startsWith("/http/")
+                || path.startsWith(ProtectedResources.WELL_KNOWN + "/");
+    }
+
+    /**
+     * A handler for the event loop that calls this, for paths that it {@link #serves}; also for requests that are no
+     * well-formed HTTP ({@code HttpServer.invalidRequestHandler}).
+     */
+    public Handler<HttpServerRequest> handler() {
+        GatewayLoop loop = new GatewayLoop(vertx, Loop.current(), config, edges, () -> policy, sessions, turnedAway);
+        loops.add(loop);
+        return request -> {
+            String path = request.path();
+            if (path != null && path.startsWith(ProtectedResources.WELL_KNOWN + "/")) {
+                resources.answer(request, path);
+            } else {
+                loop.handle(request);
+            }
+        };
+    }
+
+    /** Decides from now on by this policy; calls under way keep the one that they were decided by. */
+    public void policy(Policy next) {
+        policy = next;
+    }
+
+    /** Ends what is running and must not go on: within a moment, each call with its outcome. */
+    public void stopped(Stop stop) {
+        loops.forEach(loop -> loop.stop(stop));
+    }
+
+    /** Completes when no call of the task is open. */
+    public CompletionStage<Void> settled(TaskId task) {
+        List<Future<Void>> all = new ArrayList<>();
+        loops.forEach(loop -> all.add(loop.settled(task)));
+        return Future.all(all).<Void>mapEmpty().toCompletionStage();
+    }
+
+    /** Cuts what is open, each call with its outcome, and closes the connections to upstreams. */
+    public Future<Void> close() {
+        List<Future<Void>> all = new ArrayList<>();
+        for (GatewayLoop loop : loops) {
+            Promise<Void> closed = Promise.promise();
+            loop.close(closed);
+            all.add(closed.future());
+        }
+        return Future.join(all).mapEmpty();
+    }
+}

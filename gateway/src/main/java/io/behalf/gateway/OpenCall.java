@@ -1,0 +1,241 @@
+package io.behalf.gateway;
+
+import io.behalf.core.delegation.Reason;
+import io.behalf.core.record.AuditRecord.End;
+import io.behalf.core.record.AuditRecord.Ended;
+import io.behalf.core.record.AuditRecord.Sent;
+import io.behalf.core.record.AuditRecord.Surface;
+import io.behalf.core.record.AuditRecord.ToolCall;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.buffer.Buffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import javax.crypto.Mac;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Owns an intent until its outcome. Whoever settles it first wins: the end of the answer, a lost client, a lost upstream,
+ * a deadline, a stop. All of it happens on the call's own event loop, so nothing here is locked; only {@link #settle}
+ * and {@link #complete} may be called from another loop, and hop.
+ */
+final class OpenCall {
+    private static final int BYTES_PER_TOKEN = 4;
+
+    final Recorder.Intent intent;
+    private final Recorder recorder;
+    private final Loop loop;
+    private final BiConsumer<OpenCall, Future<Recorder.Outcome>> whenSettled;
+    private final Macs macs;
+    private final Mac delivered;
+    private final long startedNanos = System.nanoTime();
+
+    private Tally tally = Tally.NONE;
+    private final List<ToolCall> toolCalls = new ArrayList<>(0);
+    private Sent sent = Sent.NO;
+    private int status = -1;
+    private boolean begun;
+    private boolean resumable;
+    private long bytes;
+    private long deadlineNanos;
+    private End whenOverdue = End.TIMEOUT;
+    private @Nullable Consumer<Ending> cutter;
+    private @Nullable Future<Recorder.Outcome> outcome;
+
+    OpenCall(
+            Recorder recorder,
+            Recorder.Intent intent,
+            Loop loop,
+            BiConsumer<OpenCall, Future<Recorder.Outcome>> whenSettled) {
+        this.recorder = recorder;
+        this.intent = intent;
+        this.loop = loop;
+        this.whenSettled = whenSettled;
+        this.macs = intent.admitted.basis().macs();
+        this.delivered = macs.start();
+        this.deadlineNanos =
+                startedNanos + intent.call().route().answerTimeout().toNanos();
+    }
+
+    /** How a call ends, and where it did not end well, why. */
+    record Ending(End end, Optional<Reason> reason) {
+        static final Ending COMPLETE = new Ending(End.COMPLETE, Optional.empty());
+        static final Ending CUT_BY_CLIENT = new Ending(End.CUT_BY_CLIENT, Optional.empty());
+
+        static Ending of(End end, Reason reason) {
+            return new Ending(end, Optional.of(reason));
+        }
+    }
+
+    /** The head of its answer is good, and the rest goes to the agent as it comes. */
+    void begin(Codec.AnswerHead answer) {
+        begun = true;
+        // only a stream has places from which it can be taken up again
+        resumable = answer.streams() && intent.call().asked().session().isPresent();
+    }
+
+    /** How long another request may bring the rest of an answer whose wire is lost. */
+    Duration openFor() {
+        return resumable ? intent.call().asked().loss().openFor() : Duration.ZERO;
+    }
+
+    boolean begun() {
+        return begun;
+    }
+
+    boolean settled() {
+        return outcome != null;
+    }
+
+    void sent(Sent how) {
+        sent = how;
+    }
+
+    void answered(int upstreamStatus) {
+        sent = Sent.YES;
+        status = upstreamStatus;
+        heard();
+    }
+
+    /** A sign of life of the upstream: from here on its silence is counted. */
+    void heard() {
+        deadlineNanos = System.nanoTime() + intent.call().route().idleTimeout().toNanos();
+    }
+
+    /** The wire is lost, and the answer may arrive on another until then. */
+    void waitUntil(long nanos, End otherwise) {
+        deadlineNanos = nanos;
+        whenOverdue = otherwise;
+    }
+
+    boolean overdue(long nowNanos) {
+        return nowNanos - deadlineNanos > 0;
+    }
+
+    Ending overdueEnding() {
+        return whenOverdue == End.TIMEOUT
+                ? Ending.of(End.TIMEOUT, Reason.UPSTREAM_UNAVAILABLE)
+                : new Ending(whenOverdue, Optional.empty());
+    }
+
+    /** What closes the wires when something other than the answer's end settles the call. */
+    void cutBy(Consumer<Ending> closing) {
+        cutter = closing;
+    }
+
+    /** Settles, then closes the wires: the record says who cut, so it is made before anything breaks. */
+    void cut(Ending ending) {
+        if (settled()) {
+            return;
+        }
+        Consumer<Ending> closing = cutter;
+        settle(ending).onComplete(_ -> {
+            if (closing != null) {
+                closing.accept(ending);
+            }
+        });
+    }
+
+    /** What goes to the agent now. */
+    void delivering(Buffer piece, Tally seen) {
+        if (piece.length() > 0) {
+            delivered.update(piece.getBytes());
+            bytes += piece.length();
+        }
+        saw(seen);
+    }
+
+    /** A plan is remembered as soon as it is whole: the agent may carry it out before the reply has ended. */
+    private void saw(Tally seen) {
+        tally = tally.plus(seen);
+        for (Tally.Planned plan : seen.planned()) {
+            String argumentsMac = macs.of(plan.arguments());
+            toolCalls.add(new ToolCall(plan.id(), plan.name(), argumentsMac));
+            if (intent.admitted.basis() instanceof Basis.Delegated d) {
+                d.task().plans().add(intent.record, plan.id(), plan.name(), argumentsMac);
+            }
+        }
+    }
+
+    /** Settles for any end but the answer's own; the one outcome of this call, whoever asked first. */
+    Future<Recorder.Outcome> settle(Ending ending) {
+        return here(() -> settleHere(ending, null, Tally.NONE));
+    }
+
+    /**
+     * Settles at the end of the answer.
+     *
+     * @param last bytes to be released once the outcome is durable
+     * @return empty when something else had settled it: then they are not released
+     */
+    Future<Optional<Recorder.Outcome>> complete(Buffer last, Tally seen) {
+        return here(() -> settled()
+                ? Future.succeededFuture(Optional.empty())
+                : settleHere(Ending.COMPLETE, last, seen).map(Optional::of));
+    }
+
+    /** On the call's own loop, and back on the caller's. */
+    private <T> Future<T> here(Supplier<Future<T>> step) {
+        if (loop.here()) {
+            return step.get();
+        }
+        Loop caller = Loop.current();
+        Promise<T> there = Promise.promise();
+        loop.execute(() -> step.get()
+                .onComplete(done -> caller.execute(() -> {
+                    if (done.succeeded()) {
+                        there.complete(done.result());
+                    } else {
+                        there.fail(done.cause());
+                    }
+                })));
+        return there.future();
+    }
+
+    private Future<Recorder.Outcome> settleHere(Ending ending, @Nullable Buffer last, Tally seen) {
+        if (outcome != null) {
+            return outcome;
+        }
+        if (last != null) {
+            delivering(last, seen);
+        }
+        long millis = (System.nanoTime() - startedNanos) / 1_000_000;
+        outcome = recorder.outcome(
+                intent,
+                new Ended(
+                        sent,
+                        status,
+                        ending.end(),
+                        ending.reason().map(Reason::code),
+                        Optional.empty(),
+                        Macs.finish(delivered, new byte[0]),
+                        bytes,
+                        millis,
+                        tally.items(),
+                        Optional.ofNullable(tally.usage()),
+                        toolCalls,
+                        tally.asked(),
+                        Optional.empty()));
+        if (intent.admitted.basis() instanceof Basis.Delegated d) {
+            // counted as soon as it is known, the record of it may still fail
+            d.task().settled(tokens());
+        }
+        whenSettled.accept(this, outcome);
+        return outcome;
+    }
+
+    /** A provider that tells no usage would make a limit on tokens mean nothing, so its size stands in for it there. */
+    private long tokens() {
+        if (intent.call().route().surface() != Surface.LLM || status != 200) {
+            return 0;
+        }
+        return tally.usage() != null
+                ? tally.usage().inputTokens() + tally.usage().outputTokens()
+                : (intent.call().body().length() + bytes) / BYTES_PER_TOKEN;
+    }
+}

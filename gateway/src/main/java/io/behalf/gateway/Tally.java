@@ -1,0 +1,64 @@
+package io.behalf.gateway;
+
+import io.behalf.core.record.AuditRecord.Usage;
+import io.vertx.core.buffer.Buffer;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a codec saw in an answer.
+ *
+ * @param usage as last told; providers repeat it with growing totals
+ * @param asked methods that a server asked back of the client
+ * @param items things that a list held, -1 where there was none
+ */
+public record Tally(@Nullable Usage usage, List<Planned> planned, List<String> asked, long items) {
+    public static final Tally NONE = new Tally(null, List.of(), List.of(), -1);
+
+    public static Tally used(long inputTokens, long outputTokens) {
+        return new Tally(new Usage(inputTokens, outputTokens), List.of(), List.of(), -1);
+    }
+
+    public static Tally planned(List<Planned> calls) {
+        return calls.isEmpty() ? NONE : new Tally(null, List.copyOf(calls), List.of(), -1);
+    }
+
+    public static Tally asked(String method) {
+        return new Tally(null, List.of(), List.of(method), -1);
+    }
+
+    public static Tally items(long count) {
+        return new Tally(null, List.of(), List.of(), count);
+    }
+
+    public Tally plus(Tally later) {
+        if (later.equals(NONE)) {
+            return this;
+        }
+        if (equals(NONE)) {
+            return later;
+        }
+        return new Tally(
+                later.usage == null ? usage : later.usage,
+                joined(planned, later.planned),
+                joined(asked, later.asked),
+                later.items < 0 ? items : later.items);
+    }
+
+    private static <T> List<T> joined(List<T> a, List<T> b) {
+        if (a.isEmpty() || b.isEmpty()) {
+            return a.isEmpty() ? b : a;
+        }
+        List<T> both = new ArrayList<>(a);
+        both.addAll(b);
+        return List.copyOf(both);
+    }
+
+    /**
+     * A tool call that a model's reply planned.
+     *
+     * @param arguments as an RFC 8785 form, or as sent where they are no JSON
+     */
+    public record Planned(String id, String name, Buffer arguments) {}
+}

@@ -1,0 +1,88 @@
+package io.behalf.gateway;
+
+import io.behalf.core.delegation.Checked;
+import io.behalf.core.delegation.Reason;
+import io.behalf.core.delegation.Refusal;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a call touches, by the rules of its route: resources, and the attributes that constraints ask about.
+ *
+ * @param resources empty as soon as one rule finds nothing: the service would fill in a value that nobody here knows, so
+ *     only a permission that does not limit resources covers the call
+ */
+public record Touched(List<String> resources, Map<String, String> attributes) {
+    /** Most values of one rule. */
+    private static final int MAX_VALUES = 64;
+
+    private static final int MAX_VALUE = 1_024;
+
+    /** @param lookup finds a value in the request: a string, number, boolean or a list of them; null where there is none */
+    public static Checked<Touched> by(
+            List<Route.Resource> rules,
+            Map<String, Route.Value> attributes,
+            Function<Route.Value, @Nullable Object> lookup) {
+        List<String> resources = new ArrayList<>();
+        boolean known = true;
+        for (Route.Resource rule : rules) {
+            List<String> values = new ArrayList<>();
+            if (!collect(lookup.apply(rule.value()), values) || values.stream().anyMatch(Touched::readTwoWays)) {
+                return Checked.refused(
+                        Refusal.of(
+                                Reason.REQUEST_MALFORMED,
+                                "This request cannot be decided on: it names a resource in a way that can be read in two ways."));
+            }
+            known &= !values.isEmpty();
+            values.forEach(value -> resources.add(rule.prefix() + value));
+        }
+        Map<String, String> told = new LinkedHashMap<>();
+        attributes.forEach((name, where) -> {
+            List<String> values = new ArrayList<>();
+            if (collect(lookup.apply(where), values) && values.size() == 1) {
+                told.put(name, values.getFirst());
+            }
+        });
+        return Checked.passed(new Touched(known ? resources : List.of(), told));
+    }
+
+    private static boolean collect(@Nullable Object value, List<String> into) {
+        return switch (value) {
+            case null -> true;
+            case String text -> into.add(text);
+            case Number number -> into.add(number.toString());
+            case Boolean is -> into.add(is.toString());
+            case List<?> list -> {
+                boolean simple = list.size() <= MAX_VALUES;
+                for (Object item : list) {
+                    simple &= !(item instanceof List<?>) && item != null && collect(item, into);
+                }
+                yield simple;
+            }
+            case Object _ -> false;
+        };
+    }
+
+    /** A name that a service may resolve to another than the one that was decided on. */
+    private static boolean readTwoWays(String value) {
+        if (value.isEmpty() || value.length() > MAX_VALUE || value.indexOf('\\') >= 0 || value.indexOf('*') >= 0) {
+            return true;
+        }
+        if (value.chars().anyMatch(c -> c < 0x20 || c == 0x7f)) {
+            return true;
+        }
+        boolean first = true;
+        int scheme = value.indexOf("://");
+        for (String segment : value.substring(scheme < 0 ? 0 : scheme + 3).split("/", -1)) {
+            if (segment.equals(".") || segment.equals("..") || (segment.isEmpty() && !first)) {
+                return true;
+            }
+            first = false;
+        }
+        return false;
+    }
+}

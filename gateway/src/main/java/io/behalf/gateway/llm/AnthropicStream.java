@@ -1,0 +1,78 @@
+package io.behalf.gateway.llm;
+
+import io.behalf.gateway.Arguments;
+import io.behalf.gateway.EventStream.Frame;
+import io.behalf.gateway.Fields;
+import io.behalf.gateway.StreamReading;
+import io.behalf.gateway.Tally;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** A streamed message: {@code message_start}, content blocks, {@code message_delta}, {@code message_stop}. */
+final class AnthropicStream extends StreamReading {
+    private static final int MAX_BLOCKS = 128;
+    private static final int MAX_ARGUMENTS = 1 << 20;
+    private static final byte[] TEXT = "\"text_delta\"".getBytes(StandardCharsets.US_ASCII);
+
+    private final Map<Long, Block> building = new HashMap<>();
+    private long inputTokens;
+
+    private record Block(String id, String name, StringBuilder input) {}
+
+    @Override
+    protected Seen event(Frame frame) {
+        if (contains(frame.bytes(), TEXT)) {
+            return Seen.NOTHING; // most events are a few characters of text
+        }
+        Map<?, ?> data = Fields.objectOrNothing(frame.data().getBytes(StandardCharsets.UTF_8));
+        return switch (Fields.string(data, "type").orElse(frame.name())) {
+            case "message_start" -> Seen.pass(started(Fields.object(data, "message")));
+            case "content_block_start" -> blockStarted(data);
+            case "content_block_delta" -> blockGrew(data);
+            case "content_block_stop" -> blockEnded(data);
+            case "message_delta" -> Seen.pass(AnthropicCodec.usage(data, inputTokens));
+            case "message_stop" -> Seen.last(Tally.NONE);
+            case "error" -> Seen.mayEnd(Tally.NONE);
+            case String _ -> Seen.NOTHING;
+        };
+    }
+
+    private Tally started(Map<?, ?> message) {
+        inputTokens = Fields.number(Fields.object(message, "usage"), "input_tokens", 0);
+        return AnthropicCodec.usage(message, 0);
+    }
+
+    private Seen blockStarted(Map<?, ?> data) {
+        Map<?, ?> block = Fields.object(data, "content_block");
+        if ("tool_use".equals(block.get("type")) && building.size() < MAX_BLOCKS) {
+            building.put(
+                    Fields.number(data, "index", 0),
+                    new Block(
+                            Fields.string(block, "id").orElse(""),
+                            Fields.string(block, "name").orElse(""),
+                            new StringBuilder()));
+        }
+        return Seen.NOTHING;
+    }
+
+    private Seen blockGrew(Map<?, ?> data) {
+        Block block = building.get(Fields.number(data, "index", 0));
+        if (block != null) {
+            Fields.string(Fields.object(data, "delta"), "partial_json")
+                    .filter(more -> block.input.length() + more.length() <= MAX_ARGUMENTS)
+                    .ifPresent(block.input::append);
+        }
+        return Seen.NOTHING;
+    }
+
+    private Seen blockEnded(Map<?, ?> data) {
+        Block block = building.remove(Fields.number(data, "index", 0));
+        if (block == null) {
+            return Seen.NOTHING;
+        }
+        return Seen.pass(Tally.planned(
+                List.of(new Tally.Planned(block.id, block.name, Arguments.canonical(block.input.toString())))));
+    }
+}

@@ -1,0 +1,121 @@
+package io.behalf.gateway.llm;
+
+import io.behalf.core.delegation.Checked;
+import io.behalf.core.delegation.Reason;
+import io.behalf.core.delegation.Refusal;
+import io.behalf.core.json.Json;
+import io.behalf.gateway.Asked;
+import io.behalf.gateway.Codec;
+import io.behalf.gateway.Fields;
+import io.behalf.gateway.Gathered;
+import io.behalf.gateway.Head;
+import io.behalf.gateway.Inbound;
+import io.behalf.gateway.Piece;
+import io.behalf.gateway.Tally;
+import io.vertx.core.buffer.Buffer;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** What the model providers' protocols share: one JSON object asks, one object or a stream of events answers. */
+abstract sealed class ModelCodec implements Codec permits OpenAiCodec, AnthropicCodec {
+    private static final String MODELS = "/v1/models";
+    private static final Set<String> RETURNED = Set.of(
+            "x-request-id",
+            "request-id",
+            "retry-after",
+            "retry-after-ms",
+            "x-should-retry",
+            "openai-processing-ms",
+            "openai-version",
+            "openai-model");
+
+    /** Paths that ask a model, all under the one action of the provider. */
+    abstract Set<String> asks();
+
+    /** The action that a permission names: {@code chat}, {@code messages}. */
+    abstract String action();
+
+    abstract Tally whole(Map<?, ?> answer);
+
+    abstract Reading streamed();
+
+    @Override
+    public Checked<Expect> head(Head head) {
+        if (head.method().equals("POST") && asks().contains(head.path())) {
+            return Checked.passed(Expect.JSON);
+        }
+        if (head.method().equals("GET") && head.path().equals(MODELS)) {
+            return Checked.passed(Expect.NO_BODY);
+        }
+        return Checked.refused(Refusal.of(
+                Reason.ROUTE_UNKNOWN,
+                "There is no " + head.method() + " " + head.path() + " at this model; there are POST "
+                        + String.join(", ", asks()) + " and GET " + MODELS + "."));
+    }
+
+    @Override
+    public Checked<Asked> read(Head head, Buffer body) {
+        if (head.path().equals(MODELS)) {
+            return Checked.passed(Asked.action("models").reaching(Asked.Reach.SERVICE));
+        }
+        try {
+            Map<String, @Nullable Object> request = Json.readObject(body.getBytes());
+            if (!(request.get("model") instanceof String model) || model.isBlank()) {
+                return malformed("the body names no model");
+            }
+            return Checked.passed(Asked.action(action()).ofModel(model).touching(List.of(), Map.of("model", model)));
+        } catch (Json.Malformed notJson) {
+            return malformed("the body is not one JSON object with each member once");
+        }
+    }
+
+    @Override
+    public Reading answerTo(Inbound call, AnswerHead upstream) {
+        if (upstream.streams()) {
+            return streamed();
+        }
+        boolean list = call.head().path().equals(MODELS) && upstream.status() == 200;
+        return new Gathered(list ? this::models : this::message);
+    }
+
+    private Piece.Last message(Buffer answer) {
+        return Piece.Last.of(answer, whole(Fields.objectOrNothing(answer.getBytes())));
+    }
+
+    private Piece.Last models(Buffer answer) {
+        return new Piece.Last(
+                Optional.empty(),
+                answer,
+                Tally.NONE,
+                Optional.of(new ModelList(Fields.objectOrNothing(answer.getBytes()), action())));
+    }
+
+    @Override
+    public boolean forwards(String header) {
+        return header.startsWith("x-stainless-") || header.equals("idempotency-key");
+    }
+
+    @Override
+    public boolean returns(String header) {
+        return RETURNED.contains(header)
+                || header.startsWith("x-ratelimit-")
+                || header.startsWith("anthropic-ratelimit-");
+    }
+
+    private static <T> Checked<T> malformed(String why) {
+        return Checked.refused(Refusal.of(Reason.REQUEST_MALFORMED, "This request cannot be decided on: " + why + "."));
+    }
+
+    /** The members by which a program finds its refusal in the record, the same in every protocol. */
+    static Map<String, @Nullable Object> facts(Note note) {
+        Map<String, @Nullable Object> facts = new LinkedHashMap<>();
+        facts.put("reason", note.refusal().reason().code());
+        note.record().ifPresent(id -> facts.put("record", id));
+        note.task().ifPresent(id -> facts.put("task", id));
+        return facts;
+    }
+}
