@@ -1,6 +1,5 @@
 package io.behalf.authority;
 
-import io.behalf.core.delegation.TaskId;
 import io.behalf.core.record.AuditRecord;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
@@ -17,7 +16,4 @@ public interface Records {
 
     /** Every lifecycle record from the ledger's beginning, in order. Called once, before anything is served. */
     void lifecycle(Consumer<AuditRecord.Lifecycle> each);
-
-    /** How many records the task's chain holds now. */
-    long count(TaskId task);
 }

@@ -20,10 +20,12 @@ public sealed interface Stop {
     }
 
     /** An agent's part in a task that is not its own, and all that was handed on from there. */
-    record OfAgent(String agent, Instant until, Reason reason) implements Stop {
+    record OfAgent(TaskId task, String agent, Instant at, Reason reason) implements Stop {
         @Override
         public boolean affects(Delegation delegation) {
-            return delegation.actors().contains(agent) && !delegation.issuedAt().isAfter(until);
+            return delegation.taskId().equals(task)
+                    && delegation.actors().contains(agent)
+                    && !delegation.issuedAt().isAfter(at);
         }
     }
 

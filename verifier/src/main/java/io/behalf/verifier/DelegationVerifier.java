@@ -75,6 +75,21 @@ public final class DelegationVerifier {
     }
 
     /**
+     * For the issuer's own endpoints, where a token is what the request is about and not its credential: signature,
+     * claims, times and stops are checked as in {@link #verify}; whether the one who sends it may do so, by possession or
+     * otherwise, is left to the caller.
+     */
+    public Checked<Delegation> genuine(String token, Instant now) {
+        return authentic(token).then(known -> {
+            Delegation d = known.delegation();
+            return time(d, now)
+                    .or(() -> stopped(d))
+                    .map(refusal -> Checked.<Delegation>refused(refusal))
+                    .orElseGet(() -> Checked.passed(d));
+        });
+    }
+
+    /**
      * Whether {@link #verify} refused only because the issuer's key is not in the snapshot: then the caller may refresh
      * the keys, once, and verify again.
      */

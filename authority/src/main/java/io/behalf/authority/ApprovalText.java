@@ -1,0 +1,113 @@
+package io.behalf.authority;
+
+import io.behalf.authority.AuthorityConfig.Action;
+import io.behalf.authority.AuthorityConfig.Risk;
+import io.behalf.authority.AuthorityConfig.Service;
+import io.behalf.core.delegation.BehalfTask;
+import io.behalf.core.delegation.Limits;
+import io.behalf.core.delegation.Permission;
+import io.behalf.core.delegation.Scope;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeSet;
+
+/**
+ * A task in plain words, built from the services' labels. The agent's own description is quoted apart, because the agent
+ * could write anything into it.
+ */
+final class ApprovalText {
+    /** The one language there is until labels bring others. */
+    static final String LOCALE = "en";
+
+    private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern(
+                    "EEEE, d MMMM uuuu, HH:mm 'UTC'", Locale.ENGLISH)
+            .withZone(ZoneOffset.UTC);
+
+    private final Map<String, Service> services;
+
+    ApprovalText(Map<String, Service> services) {
+        this.services = services;
+    }
+
+    /** One thing that may be granted or not: a permission cut down to one action. */
+    record Item(Permission permission, String label, List<String> limits, Optional<String> data, Risk risk) {
+        /** As one line of text. */
+        String line() {
+            return label
+                    + (limits.isEmpty() ? "" : " (" + String.join("; ", limits) + ")")
+                    + data.map(d -> ", touching " + d).orElse("");
+        }
+    }
+
+    /** Every action of the scope on its own, in the scope's order: what a person can tick or untick. */
+    List<Item> items(Scope scope) {
+        List<Item> items = new ArrayList<>();
+        for (Permission permission : scope.permissions()) {
+            for (String action : permission.actions()) {
+                items.add(item(permission, action));
+            }
+        }
+        return items;
+    }
+
+    /** The whole text, as it is hashed into the delegation. */
+    String whole(String agent, BehalfTask task, Instant end) {
+        List<String> lines = new ArrayList<>();
+        lines.add(agent + " may act for you.");
+        lines.add("The task, in the agent's own words: \"" + task.description() + "\"");
+        lines.add("It may:");
+        items(task.scope()).forEach(item -> lines.add("- " + item.line()));
+        lines.add("Until " + time(end) + ".");
+        limits(task.limits()).ifPresent(lines::add);
+        lines.add("Nothing else.");
+        return String.join("\n", lines);
+    }
+
+    static String time(Instant instant) {
+        return TIME.format(instant);
+    }
+
+    static Optional<String> limits(Limits limits) {
+        List<String> parts = new ArrayList<>();
+        limits.calls().ifPresent(n -> parts.add(n + " calls"));
+        limits.tokens().ifPresent(n -> parts.add(n + " model tokens"));
+        limits.spend().ifPresent(n -> parts.add(n + " millionths of the currency"));
+        return parts.isEmpty() ? Optional.empty() : Optional.of("At most " + String.join(", ", parts) + ".");
+    }
+
+    private Item item(Permission permission, String action) {
+        Optional<Service> service = Optional.ofNullable(services.get(permission.service()));
+        Optional<Action> known = service.map(s -> s.actions().get(action));
+        String where = service.flatMap(s -> label(s.label())).orElse(permission.service());
+        String label = known.flatMap(a -> label(a.label()))
+                .orElse(action.equals("*") ? "Anything at " + where : action + " at " + where);
+        List<String> limits = new ArrayList<>();
+        if (!permission.resources().isEmpty()) {
+            limits.add("only " + String.join(", ", permission.resources()));
+        }
+        permission.constraints().forEach((name, values) -> limits.add(name + ": " + String.join(", ", values)));
+        return new Item(
+                new Permission(
+                        permission.service(),
+                        new TreeSet<>(List.of(action)),
+                        permission.resources(),
+                        permission.constraints()),
+                label,
+                limits,
+                known.flatMap(a -> label(a.data())),
+                // what nobody described may be anything; a regulated service is never a small matter
+                known.map(Action::risk)
+                        .orElse(service.filter(Service::regulated).isPresent() ? Risk.HIGH : Risk.MEDIUM));
+    }
+
+    private static Optional<String> label(Map<String, String> byLanguage) {
+        return Optional.ofNullable(byLanguage.get(LOCALE))
+                .or(() -> byLanguage.values().stream().sorted().findFirst());
+    }
+}

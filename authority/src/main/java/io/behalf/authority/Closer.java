@@ -1,0 +1,130 @@
+package io.behalf.authority;
+
+import io.behalf.core.delegation.Reason;
+import io.behalf.core.delegation.TaskId;
+import io.behalf.core.record.AuditRecord.Event;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * Closes the chains of tasks that are over: waits until their open calls have settled, for a bounded time, then writes
+ * {@code ended}. What a crash interrupts is found again by the same query at the next start. Also sweeps what has passed
+ * its time.
+ */
+final class Closer implements AutoCloseable {
+    /** How often it looks. A task's end by time is noticed within this. */
+    static final Duration PERIOD = Duration.ofMillis(250);
+
+    /** Longest wait for open calls (contract §6). */
+    static final Duration SETTLE_WAIT = Duration.ofSeconds(30);
+
+    /** Looks between two sweeps of old rows. */
+    private static final int LOOKS_PER_SWEEP = 240;
+
+    private static final Logger LOG = System.getLogger(Closer.class.getName());
+
+    private final Parts parts;
+    private final Stops stops;
+    private final OpenCalls openCalls;
+    private final Set<TaskId> closing = ConcurrentHashMap.newKeySet();
+    private final Thread thread;
+
+    Closer(Parts parts, Stops stops, OpenCalls openCalls) {
+        this.parts = parts;
+        this.stops = stops;
+        this.openCalls = openCalls;
+        this.thread = Thread.ofVirtual().name("authority-closer").unstarted(this::run);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    private void run() {
+        for (int looks = 0; !Thread.currentThread().isInterrupted(); looks++) {
+            try {
+                Thread.sleep(PERIOD);
+                look(looks % LOOKS_PER_SWEEP == 0);
+            } catch (InterruptedException closed) {
+                return;
+            } catch (RuntimeException e) {
+                LOG.log(Level.ERROR, "closing of tasks failed; it is tried again", e);
+            }
+        }
+    }
+
+    private void look(boolean sweep) {
+        Instant now = parts.now();
+        List<TaskId> over = parts.store().transaction(sql -> {
+            if (sweep) {
+                parts.shelf().sweep(sql, now);
+                StopRow.sweep(sql, now);
+            }
+            return parts.tasks().toClose(sql, now);
+        });
+        if (sweep) {
+            parts.stops().sweep(now);
+        }
+        for (TaskId id : over) {
+            if (closing.add(id)) {
+                Thread.ofVirtual().name("authority-close-" + id).start(() -> close(id));
+            }
+        }
+    }
+
+    private void close(TaskId id) {
+        try {
+            Optional<KnownTask> known =
+                    parts.store().transaction(sql -> parts.tasks().find(sql, id));
+            if (known.isEmpty()) {
+                return;
+            }
+            KnownTask task = known.get();
+            if (task.state() != KnownTask.State.STOPPED) {
+                stops.expire(task);
+            }
+            settle(id);
+            Reason reason = task.over(parts.now()).orElse(Reason.TASK_EXPIRED);
+            parts.changes()
+                    .commit(
+                            List.of(parts.issuer()
+                                    .record(Event.ENDED, task, "system", Map.of("reason", reason.code()))),
+                            sql -> Answer.ok(true));
+        } catch (RuntimeException e) {
+            LOG.log(Level.WARNING, "a task's chain is not closed yet; it is tried again", e);
+        } finally {
+            closing.remove(id);
+        }
+    }
+
+    /** A call that does not settle in time gets its outcome later, marked late. */
+    private void settle(TaskId id) {
+        try {
+            openCalls.settled(id).toCompletableFuture().get(SETTLE_WAIT.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException | ExecutionException e) {
+            LOG.log(Level.INFO, "a task is closed with calls still open: {0}", id);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Override
+    public void close() {
+        thread.interrupt();
+        try {
+            thread.join(Duration.ofSeconds(5));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

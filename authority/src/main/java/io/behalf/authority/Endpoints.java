@@ -1,0 +1,253 @@
+package io.behalf.authority;
+
+import io.behalf.authority.AuthorityConfig.Agent;
+import io.behalf.authority.OAuthError.Code;
+import io.behalf.core.delegation.Binding;
+import io.behalf.core.delegation.Checked;
+import io.behalf.core.delegation.Delegation;
+import io.behalf.core.delegation.DelegationClaims;
+import io.behalf.core.jose.CompactJws;
+import io.behalf.core.jose.VerificationKey;
+import io.behalf.core.json.Json;
+import io.behalf.verifier.DpopProofs;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The endpoints that agents call: token (RFC 6749, 8693, 9449), revocation (RFC 7009), introspection (RFC 7662). Blocking.
+ */
+final class Endpoints {
+    static final String TOKEN = "/oauth/token";
+    static final String REVOKE = "/oauth/revoke";
+    static final String INTROSPECT = "/oauth/introspect";
+
+    static final String EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+    /** Proofs remembered at the token endpoint: one for each token made within two minutes. */
+    private static final int PROOFS = 1 << 16;
+
+    private final Parts parts;
+    private final Starts starts;
+    private final Renewals renewals;
+    private final HandOvers handOvers;
+    private final Stops stops;
+    private final FailedTries failed = new FailedTries();
+    private final DpopProofs proofs = new DpopProofs(PROOFS, DpopProofs.Nonces.NOT_DEMANDED);
+
+    Endpoints(Parts parts, Starts starts, Renewals renewals, HandOvers handOvers, Stops stops) {
+        this.parts = parts;
+        this.starts = starts;
+        this.renewals = renewals;
+        this.handOvers = handOvers;
+        this.stops = stops;
+    }
+
+    Reply token(Ask ask) {
+        Instant now = parts.now();
+        Answer<TokenRequest> request = authenticated(ask, now).flatMap(agent -> bound(ask, agent, now));
+        return switch (request) {
+            case Answer.No<TokenRequest>(var error) -> Reply.error(error);
+            case Answer.Ok<TokenRequest>(var authentic) -> granted(authentic);
+        };
+    }
+
+    private Reply granted(TokenRequest request) {
+        Form form = request.form();
+        return switch (form.one("grant_type").orElse("")) {
+            case "refresh_token" -> answer(renewals.renew(request), request, false);
+            case "client_credentials" -> answer(starts.withNoSubject(request), request, false);
+            case EXCHANGE -> exchange(request);
+            case "" -> Reply.error(error(Code.INVALID_REQUEST, "The parameter grant_type is missing."));
+            default -> Reply.error(error(Code.UNSUPPORTED_GRANT_TYPE, "This authority does not know that grant_type."));
+        };
+    }
+
+    /** RFC 8693 §2.1: what is made depends on what is shown and what is wanted. */
+    private Reply exchange(TokenRequest request) {
+        Form form = request.form();
+        Optional<OAuthError> actor = actor(request);
+        if (actor.isPresent()) {
+            return Reply.error(actor.get());
+        }
+        String wanted = form.one("requested_token_type").orElse(Granted.ACCESS_TOKEN);
+        String shown = form.one("subject_token_type").orElse("");
+        if (wanted.equals(HandOvers.HANDOVER)) {
+            return shown.equals(Granted.ACCESS_TOKEN)
+                    ? reply(handOvers.handOver(request).map(made -> Reply.json(200, made.toJson())))
+                    : Reply.error(error(Code.INVALID_REQUEST, "Only a delegation can be handed over."));
+        }
+        if (!wanted.equals(Granted.ACCESS_TOKEN)) {
+            return Reply.error(error(Code.INVALID_REQUEST, "This authority issues no tokens of the requested type."));
+        }
+        return switch (shown) {
+            case HandOvers.HANDOVER -> answer(handOvers.take(request), request, true);
+            case Starts.ID_TOKEN -> answer(starts.byExchange(request), request, true);
+            case Granted.ACCESS_TOKEN ->
+                answer(
+                        ours(form.one("subject_token").orElse(""))
+                                ? handOvers.otherAudience(request)
+                                : starts.byExchange(request),
+                        request,
+                        true);
+            default ->
+                Reply.error(error(
+                        Code.INVALID_REQUEST,
+                        "subject_token_type is missing, or not one that this authority exchanges."));
+        };
+    }
+
+    /** The authenticated client is the actor; a token that says so as well must be the client's own assertion. */
+    private Optional<OAuthError> actor(TokenRequest request) {
+        Optional<String> token = request.form().one("actor_token");
+        if (token.isEmpty() != request.form().one("actor_token_type").isEmpty()) { // RFC 8693 §2.1
+            return Optional.of(error(Code.INVALID_REQUEST, "actor_token and actor_token_type come together or not."));
+        }
+        if (token.isEmpty()) {
+            return Optional.empty();
+        }
+        Map<String, List<String>> asClient = Map.of(
+                "client_assertion", List.of(token.get()),
+                "client_assertion_type", List.of(Agents.ASSERTION_TYPE));
+        Answer<Agent> actor =
+                parts.agents().authenticate(new Form(asClient), Optional.empty(), address(TOKEN), request.now());
+        return actor instanceof Answer.Ok<Agent>(var agent)
+                        && agent.id().equals(request.agent().id())
+                ? Optional.empty()
+                : Optional.of(error(Code.INVALID_REQUEST, "The actor token is not of the authenticated client."));
+    }
+
+    /** Only where to go with the token: everything is checked there. */
+    private boolean ours(String token) {
+        try {
+            return CompactJws.parse(token)
+                    .claim("iss")
+                    .equals(Optional.of(parts.config().issuer()));
+        } catch (Json.Malformed e) {
+            return false;
+        }
+    }
+
+    /** RFC 7009. A token that is not the caller's is left alone, and the answer does not tell. */
+    Reply revoke(Ask ask) {
+        Instant now = parts.now();
+        Answer<Agent> known = authenticated(ask, now);
+        if (!(known instanceof Answer.Ok<Agent>(var agent))) {
+            return refused(known);
+        }
+        Answer<String> token = ask.form().required("token");
+        if (!(token instanceof Answer.Ok<String>(var shown))) {
+            return refused(token);
+        }
+        Optional<RenewalTable.Renewal> renewal =
+                parts.store().transaction(sql -> parts.renewals().find(sql, shown));
+        if (renewal.isPresent()) {
+            giveUp(renewal.get(), agent, now);
+        } else if (parts.verifier().genuine(shown, now) instanceof Checked.Passed<Delegation>(var d)
+                && d.actor().equals(agent.id())) {
+            parts.store()
+                    .transaction(sql -> parts.tasks().find(sql, d.taskId()))
+                    .ifPresent(task -> stops.token(task, d));
+        }
+        return Reply.nothing(200);
+    }
+
+    /** The task's own agent ends the task by its renewal token; a sub-agent only leaves it. */
+    private void giveUp(RenewalTable.Renewal renewal, Agent agent, Instant now) {
+        if (!renewal.actors().getFirst().equals(agent.id())) {
+            return;
+        }
+        Optional<KnownTask> task =
+                parts.store().transaction(sql -> parts.tasks().find(sql, renewal.task()));
+        if (task.isEmpty() || task.get().over(now).isPresent()) {
+            return;
+        }
+        if (renewal.actors().size() == 1) {
+            stops.end(task.get());
+        } else {
+            stops.leave(task.get(), agent.id());
+        }
+    }
+
+    /** RFC 7662, for the token's own agents and for those who serve its audience; to others no token is active. */
+    Reply introspect(Ask ask) {
+        Instant now = parts.now();
+        Answer<Agent> known = authenticated(ask, now);
+        if (!(known instanceof Answer.Ok<Agent>(var agent))) {
+            return refused(known);
+        }
+        Answer<String> token = ask.form().required("token");
+        if (!(token instanceof Answer.Ok<String>(var shown))) {
+            return refused(token);
+        }
+        if (parts.verifier().genuine(shown, now) instanceof Checked.Passed<Delegation>(var d)
+                && (d.actors().contains(agent.id()) || agent.introspects().contains(d.audience()))) {
+            Map<String, @Nullable Object> out = new LinkedHashMap<>(DelegationClaims.toJson(d));
+            out.put("active", true);
+            out.put("token_type", d.binding() instanceof Binding.Key ? "DPoP" : "Bearer");
+            return Reply.json(200, out);
+        }
+        return Reply.json(200, Map.of("active", false));
+    }
+
+    /** Whoever fails too often from one address waits. */
+    Answer<Agent> authenticated(Ask ask, Instant now) {
+        if (failed.tooMany(ask.from(), now)) {
+            return Answer.no(Code.SLOW_DOWN, "Too many failed authentications from this address. Try again shortly.");
+        }
+        Answer<Agent> agent = parts.agents().authenticate(ask.form(), ask.authorization(), address(ask.path()), now);
+        if (agent instanceof Answer.No<Agent>) {
+            failed.add(ask.from(), now);
+        }
+        return agent;
+    }
+
+    /** RFC 9449 §5: a proof binds what is issued. Without one, only where unbound tokens are allowed at all. */
+    private Answer<TokenRequest> bound(Ask ask, Agent agent, Instant now) {
+        if (ask.proofs().isEmpty()) {
+            return parts.config().allowUnbound()
+                    ? Answer.ok(new TokenRequest(ask.form(), agent, new Binding.Unbound(), now))
+                    : Answer.no(
+                            Code.INVALID_DPOP_PROOF, "Delegations are bound to a key here: send a DPoP proof.", "none");
+        }
+        return proof(ask, now).map(key -> new TokenRequest(ask.form(), agent, new Binding.Key(key.thumbprint()), now));
+    }
+
+    Answer<VerificationKey> proof(Ask ask, Instant now) {
+        var expected = DpopProofs.Expected.atTokenEndpoint(ask.method(), address(ask.path()), Optional.empty());
+        return switch (proofs.check(ask.proofs(), expected, now)) {
+            case Checked.Passed<VerificationKey>(var key) -> Answer.ok(key);
+            case Checked.Refused<VerificationKey>(var refusal) ->
+                Answer.no(
+                        Code.INVALID_DPOP_PROOF,
+                        refusal.sentence(),
+                        refusal.detail().orElse(refusal.reason().code()));
+        };
+    }
+
+    private String address(String path) {
+        return parts.config().issuer() + path;
+    }
+
+    private static Reply answer(Answer<Granted> granted, TokenRequest request, boolean exchanged) {
+        return reply(granted.map(g -> Reply.json(200, g.toJson(request.now(), exchanged))));
+    }
+
+    private static Reply reply(Answer<Reply> answer) {
+        return switch (answer) {
+            case Answer.Ok<Reply>(var made) -> made;
+            case Answer.No<Reply>(var error) -> Reply.error(error);
+        };
+    }
+
+    private static Reply refused(Answer<?> answer) {
+        return answer instanceof Answer.No<?>(var error) ? Reply.error(error) : Reply.nothing(500);
+    }
+
+    private static OAuthError error(Code code, String description) {
+        return new OAuthError(code, description, Optional.empty());
+    }
+}

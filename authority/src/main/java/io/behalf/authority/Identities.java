@@ -1,0 +1,65 @@
+package io.behalf.authority;
+
+import io.behalf.core.delegation.ApprovedTask;
+import io.behalf.core.delegation.TaskId;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.Optional;
+
+/**
+ * Who stands behind a task and what they approved: what records only commit to. Whoever holds the data directory with its
+ * keys can open it without a server; through a server, the caller records each opening.
+ */
+public final class Identities implements AutoCloseable {
+    private final Store store;
+    private final TaskTable tasks;
+    private final boolean owned;
+
+    Identities(Store store, TaskTable tasks, boolean owned) {
+        this.store = store;
+        this.tasks = tasks;
+        this.owned = owned;
+    }
+
+    /** Opens a data directory to read only; empty where there is no store or no key yet. */
+    public static Optional<Identities> open(Path data) {
+        Path file = data.resolve("behalf.db");
+        return Keys.existingSealer(data.resolve("keys"), new SecureRandom())
+                .filter(sealer -> Files.exists(file))
+                .map(sealer -> new Identities(Store.openReadOnly(file), new TaskTable(sealer), true));
+    }
+
+    /** Empty when the task is unknown, or its person was erased. */
+    public Optional<Identity> of(TaskId id) {
+        return store.transaction(sql -> tasks.find(sql, id)
+                .map(task -> new Identity(
+                        task.identity().map(KnownTask.Identity::person),
+                        task.identity().map(KnownTask.Identity::salt),
+                        task.approved(),
+                        tasks.evidence(sql, id).flatMap(SignedLogin::read))));
+    }
+
+    @Override
+    public void close() {
+        if (owned) {
+            store.close();
+        }
+    }
+
+    /**
+     * @param person empty with no subject
+     * @param salt base64url, of the commitment in the {@code approved} record: SHA-256(salt ‖ {@link Person#canonical})
+     * @param approved the pre-image of {@code task_s256}
+     * @param login what the provider signed for exactly this text, where the person approved in the browser
+     */
+    public record Identity(
+            Optional<Person> person, Optional<String> salt, ApprovedTask approved, Optional<SignedLogin> login) {
+        /** Whether a record's {@code subject_commitment} is to this identity. */
+        public boolean commits(String commitment) {
+            return person.isPresent()
+                    && salt.isPresent()
+                    && Digests.committed(salt.get(), person.get().canonical()).equals(commitment);
+        }
+    }
+}

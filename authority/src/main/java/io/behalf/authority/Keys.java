@@ -1,0 +1,165 @@
+package io.behalf.authority;
+
+import io.behalf.core.jose.CompactJws;
+import io.behalf.core.jose.SigningKey;
+import io.behalf.core.jose.VerificationKey;
+import io.behalf.core.json.Json;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The authority's keys, in files that only their owner can read: signing keys {@code authority-<milliseconds>.jwk}, of
+ * which the newest signs and all are published, and the store's key. Whoever can read them can make delegations, or
+ * read who is behind which task.
+ */
+final class Keys {
+    private static final String PREFIX = "authority-";
+    private static final String SUFFIX = ".jwk";
+    private static final int STORE_KEY_BYTES = 32;
+
+    private final Path directory;
+    private volatile List<SigningKey> newestFirst;
+
+    private Keys(Path directory, List<SigningKey> newestFirst) {
+        this.directory = directory;
+        this.newestFirst = newestFirst;
+    }
+
+    /** Opens the directory; makes it and a first key where there is none. */
+    static Keys open(Path directory, Instant now) {
+        try {
+            ownersOnly(directory);
+            List<SigningKey> keys = load(directory);
+            Keys opened = new Keys(directory, keys);
+            if (keys.isEmpty()) {
+                opened.rotate(now);
+            }
+            return opened;
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot open the keys in " + directory, e);
+        }
+    }
+
+    /** Makes a new signing key. The ones before stay published: their tokens are still out. */
+    void rotate(Instant now) throws IOException {
+        SigningKey key = SigningKey.generate();
+        write(directory.resolve(PREFIX + now.toEpochMilli() + SUFFIX), Json.canonical(key.toPrivateJwk()));
+        List<SigningKey> all = new ArrayList<>();
+        all.add(key);
+        all.addAll(newestFirst);
+        newestFirst = List.copyOf(all);
+    }
+
+    /** A signed JWT of this issuer, under its newest key. */
+    String sign(String typ, Map<String, ? extends @Nullable Object> claims) {
+        SigningKey key = newestFirst.getFirst();
+        return CompactJws.sign(key, typ, key.thumbprint(), claims);
+    }
+
+    /** Public keys by {@code kid}, which is the thumbprint. */
+    Map<String, VerificationKey> published() {
+        Map<String, VerificationKey> keys = new LinkedHashMap<>();
+        for (SigningKey key : newestFirst) {
+            keys.put(key.thumbprint(), key.publicKey());
+        }
+        return keys;
+    }
+
+    Map<String, @Nullable Object> jwks() {
+        List<@Nullable Object> keys = new ArrayList<>();
+        published().forEach((kid, key) -> keys.add(key.toJwk(kid)));
+        return Map.of("keys", keys);
+    }
+
+    /** The store's key; made on first use. */
+    Sealer sealer(SecureRandom random) {
+        Path file = directory.resolve("store.key");
+        try {
+            if (!Files.exists(file)) {
+                byte[] fresh = new byte[STORE_KEY_BYTES];
+                random.nextBytes(fresh);
+                write(file, fresh);
+            }
+            byte[] key = Files.readAllBytes(file);
+            if (key.length != STORE_KEY_BYTES) {
+                throw new StoreFault(file + " is not a key of " + STORE_KEY_BYTES + " bytes", null);
+            }
+            return new Sealer(key, random);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read or make " + file, e);
+        }
+    }
+
+    /** The store's key, for readers who must not make one. */
+    static Optional<Sealer> existingSealer(Path directory, SecureRandom random) {
+        return Files.exists(directory.resolve("store.key"))
+                ? Optional.of(new Keys(directory, List.of()).sealer(random))
+                : Optional.empty();
+    }
+
+    private static List<SigningKey> load(Path directory) throws IOException {
+        List<Path> files;
+        try (Stream<Path> all = Files.list(directory)) {
+            files = all.filter(p -> p.getFileName().toString().startsWith(PREFIX)
+                            && p.getFileName().toString().endsWith(SUFFIX))
+                    .sorted(Comparator.comparingLong(Keys::made).reversed())
+                    .toList();
+        }
+        List<SigningKey> keys = new ArrayList<>();
+        for (Path file : files) {
+            try {
+                keys.add(SigningKey.fromJwk(Json.readObject(Files.readAllBytes(file))));
+            } catch (Json.Malformed e) {
+                throw new StoreFault(file + " is not a signing key", e);
+            }
+        }
+        return List.copyOf(keys);
+    }
+
+    private static long made(Path file) {
+        String name = file.getFileName().toString();
+        try {
+            return Long.parseLong(name.substring(PREFIX.length(), name.length() - SUFFIX.length()));
+        } catch (NumberFormatException e) {
+            throw new StoreFault(file + " is named like a signing key, but without the time it was made", e);
+        }
+    }
+
+    private static void ownersOnly(Path directory) throws IOException {
+        Files.createDirectories(directory);
+        Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx------"));
+    }
+
+    /** Durable under its name or not there at all: a key that was used and then lost would strand its tokens. */
+    private static void write(Path file, byte[] bytes) throws IOException {
+        Path fresh = Files.createTempFile(
+                file.getParent(),
+                "new",
+                null,
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        try (FileChannel channel = FileChannel.open(fresh, StandardOpenOption.WRITE)) {
+            channel.write(ByteBuffer.wrap(bytes));
+            channel.force(true);
+        }
+        Files.move(fresh, file);
+        try (FileChannel parent = FileChannel.open(file.toAbsolutePath().getParent(), StandardOpenOption.READ)) {
+            parent.force(true);
+        }
+    }
+}

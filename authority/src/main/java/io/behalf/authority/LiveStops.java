@@ -1,0 +1,86 @@
+package io.behalf.authority;
+
+import io.behalf.core.delegation.Delegation;
+import io.behalf.core.delegation.Reason;
+import io.behalf.core.delegation.TaskId;
+import io.behalf.verifier.Revocations;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
+
+/**
+ * What is stopped, as the verifier asks for every call: maps in memory, read without a lock. A stop stands here as soon
+ * as the store has it, before the ledger does: stopping early is safe, stopping late is not.
+ */
+final class LiveStops implements Revocations {
+    private record Until(Reason reason, Instant at, Instant until) {}
+
+    private final Map<TaskId, Until> tasks = new ConcurrentHashMap<>();
+    private final Map<String, Until> tokens = new ConcurrentHashMap<>();
+    /** By task and agent, as in {@link StopRow}. */
+    private final Map<String, Until> agents = new ConcurrentHashMap<>();
+
+    private final List<Consumer<Stop>> listeners = new CopyOnWriteArrayList<>();
+
+    @Override
+    public Optional<Reason> stopped(Delegation delegation) {
+        return stopped(delegation.taskId(), delegation.jti(), delegation.actors(), delegation.issuedAt());
+    }
+
+    Optional<Reason> stopped(TaskId id, String jti, List<String> actors, Instant issuedAt) {
+        Until task = tasks.get(id);
+        if (task != null) {
+            return Optional.of(task.reason());
+        }
+        Until token = tokens.isEmpty() ? null : tokens.get(jti);
+        if (token != null) {
+            return Optional.of(token.reason());
+        }
+        if (!agents.isEmpty()) {
+            for (String actor : actors) {
+                Until agent = agents.get(id + " " + actor);
+                // iat has whole seconds: a token of the very second of the stop falls with it
+                if (agent != null && !issuedAt.isAfter(agent.at())) {
+                    return Optional.of(agent.reason());
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
+    void listen(Consumer<Stop> listener) {
+        listeners.add(listener);
+    }
+
+    /** Takes effect for every later call, then tells those that have something running. */
+    void add(StopRow row) {
+        keep(row);
+        Stop stop =
+                switch (row.kind()) {
+                    case TASK -> new Stop.OfTask(new TaskId(row.value()), row.reason());
+                    case AGENT -> new Stop.OfAgent(new TaskId(row.task()), row.agent(), row.at(), row.reason());
+                    case TOKEN -> new Stop.OfToken(row.value(), row.reason());
+                };
+        listeners.forEach(listener -> listener.accept(stop));
+    }
+
+    /** At start, before anybody listens. */
+    void keep(StopRow row) {
+        Until until = new Until(row.reason(), row.at(), row.until());
+        switch (row.kind()) {
+            case TASK -> tasks.putIfAbsent(new TaskId(row.value()), until);
+            case AGENT -> agents.put(row.value(), until);
+            case TOKEN -> tokens.putIfAbsent(row.value(), until);
+        }
+    }
+
+    void sweep(Instant now) {
+        tasks.values().removeIf(stop -> !stop.until().isAfter(now));
+        agents.values().removeIf(stop -> !stop.until().isAfter(now));
+        tokens.values().removeIf(stop -> !stop.until().isAfter(now));
+    }
+}

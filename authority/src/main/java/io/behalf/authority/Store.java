@@ -1,0 +1,106 @@
+package io.behalf.authority;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+import org.flywaydb.core.Flyway;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
+import org.sqlite.SQLiteConfig;
+import org.sqlite.SQLiteDataSource;
+
+/**
+ * {@code behalf.db}: one SQLite connection, used by one thread at a time. A transaction is on the disk when it returns
+ * (write-ahead mode with {@code synchronous=FULL}). Callers are virtual threads; the lock is fair enough for the
+ * authority's traffic, and the data path never comes here.
+ */
+final class Store implements AutoCloseable {
+    private static final int BUSY_MILLIS = 5_000;
+
+    private final Connection connection;
+    private final Jdbi jdbi;
+    private final ReentrantLock lock = new ReentrantLock();
+
+    private Store(Connection connection) {
+        this.connection = connection;
+        this.jdbi = Jdbi.create(connection);
+    }
+
+    static Store open(Path file) {
+        try {
+            ownersOnly(file);
+            SQLiteDataSource source = source(file, false);
+            Flyway.configure()
+                    .dataSource(source)
+                    .locations("classpath:io/behalf/authority/sqlite")
+                    .table("authority_schema")
+                    .load()
+                    .migrate();
+            return new Store(source.getConnection());
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot make " + file, e);
+        } catch (SQLException e) {
+            throw new StoreFault("cannot open " + file, e);
+        }
+    }
+
+    /** For commands that read while no server runs, or beside one. */
+    static Store openReadOnly(Path file) {
+        try {
+            return new Store(source(file, true).getConnection());
+        } catch (SQLException e) {
+            throw new StoreFault("cannot open " + file, e);
+        }
+    }
+
+    /** One transaction: all of it is durable when this returns, or nothing of it ever was. */
+    <T> T transaction(Function<Handle, T> work) {
+        lock.lock();
+        try {
+            return jdbi.<T, RuntimeException>inTransaction(work::apply);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            connection.close();
+        } catch (SQLException e) {
+            throw new StoreFault("cannot close the store", e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static SQLiteDataSource source(Path file, boolean readOnly) {
+        SQLiteConfig config = new SQLiteConfig();
+        config.setReadOnly(readOnly);
+        config.setBusyTimeout(BUSY_MILLIS);
+        config.enforceForeignKeys(true);
+        if (!readOnly) {
+            config.setJournalMode(SQLiteConfig.JournalMode.WAL);
+            config.setSynchronous(SQLiteConfig.SynchronousMode.FULL);
+        }
+        SQLiteDataSource source = new SQLiteDataSource(config);
+        source.setUrl("jdbc:sqlite:" + file);
+        return source;
+    }
+
+    private static void ownersOnly(Path file) throws IOException {
+        try {
+            Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        } catch (FileAlreadyExistsException there) {
+            Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+        }
+    }
+}
