@@ -6,6 +6,7 @@ import io.behalf.core.merkle.Hash;
 import io.behalf.core.merkle.Proofs;
 import io.behalf.core.merkle.SignerKey;
 import io.behalf.core.merkle.TileNodes;
+import io.behalf.core.merkle.TreeHasher;
 import io.behalf.core.merkle.VerifierKey;
 import io.behalf.core.record.AuditRecord;
 import io.behalf.core.record.RecordDecoder;
@@ -37,12 +38,16 @@ public final class EmbeddedLedger implements Ledger {
 
     private static final Duration PIN_INTERVAL = Duration.ofSeconds(10);
 
+    /** How long a record of a task that was let go waits for the index, which after a start has some way to go. */
+    private static final Duration HEAD_WAIT = Duration.ofSeconds(4);
+
     private final LedgerSettings settings;
     private final DataLock lock;
     private final SignerKey key;
     private final Sequencer sequencer;
     private final Integrator integrator;
     private final LedgerReader reader;
+    private final LedgerIndex index;
     private final Optional<PinFile> pin;
     private final ExecutorService own;
     private final ScheduledExecutorService watchdog;
@@ -105,8 +110,10 @@ public final class EmbeddedLedger implements Ledger {
                 this::stop);
         catchUp(found);
         own = Executors.newVirtualThreadPerTaskExecutor();
-        sequencer = new Sequencer(
-                settings, wal, found.chains(), found.end().size(), integrator, new Unindexed(), own, this::stopped);
+        index = LedgerIndex.open(settings.indexDirectory(), reader, new Following(integrator));
+        var heads = new IndexedHeads(index, reader, found.end().size());
+        sequencer =
+                new Sequencer(settings, wal, found.chains(), found.end().size(), integrator, heads, own, this::stopped);
         watchdog = Executors.newSingleThreadScheduledExecutor(task -> Thread.ofPlatform()
                 .daemon()
                 .name("ledger-watchdog-" + settings.log())
@@ -241,6 +248,11 @@ public final class EmbeddedLedger implements Ledger {
         return reader;
     }
 
+    /** Finds entries by what stands in them. */
+    public LedgerIndex index() {
+        return index;
+    }
+
     public VerifierKey verifierKey() {
         return key.verifier();
     }
@@ -250,9 +262,9 @@ public final class EmbeddedLedger implements Ledger {
         return integrator.shown();
     }
 
-    /** Waits until a checkpoint covers the entry at {@code index}: for those who read what they have just written. */
-    public boolean awaitIntegrated(long index, Duration atMost) throws InterruptedException {
-        return integrator.awaitShown(index + 1, atMost.toNanos());
+    /** Waits until a checkpoint covers the entry at {@code entry}: for those who read what they have just written. */
+    public boolean awaitIntegrated(long entry, Duration atMost) throws InterruptedException {
+        return integrator.awaitShown(entry + 1, atMost.toNanos());
     }
 
     /** Writes, integrates and signs all that was appended, then lets go of the directory. */
@@ -261,6 +273,7 @@ public final class EmbeddedLedger implements Ledger {
         try (lock;
                 own) {
             boolean ended = sequencer.close(CLOSE_MILLIS) && integrator.join(CLOSE_MILLIS);
+            index.close();
             // The watchdog lives as long as appends may hang; and it must be done with the pin file before the last
             // word is written there.
             watchdog.shutdownNow();
@@ -282,16 +295,53 @@ public final class EmbeddedLedger implements Ledger {
         return new LedgerFault(Code.UNREADABLE, settings.directory() + ": " + what + e.getMessage(), e);
     }
 
-    /** Before there is an index nothing is let go, so nothing needs to be found. */
-    private record Unindexed() implements ChainHeads {
+    /** The index, where chains that were let go are found again: by the last record that the task has in it. */
+    private record IndexedHeads(LedgerIndex index, LedgerReader reader, long sizeAtStart) implements ChainHeads {
         @Override
         public long indexed() {
-            return 0;
+            return index.caughtUpTo();
         }
 
         @Override
         public Optional<Chains.Head> find(String task) {
+            try {
+                // What was let go had been indexed; after a restart the index first has to come there again.
+                if (!index.await(sizeAtStart, HEAD_WAIT)) {
+                    throw new LedgerFault(Code.BUSY, "the index is not there yet");
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new LedgerFault(Code.BUSY, "interrupted", e);
+            }
+            var scan = new RecordScan();
+            long[] entries = index.lookup(IndexKey.TASK, task);
+            for (int i = entries.length - 1; i >= 0; i--) {
+                byte[] entry = reader.entry(entries[i]);
+                if (scan.scan(entry, 0, entry.length) == null && task.equals(scan.chained())) {
+                    // Only ended tasks are let go.
+                    return Optional.of(new Chains.Head(scan.taskSeq(), new TreeHasher().leaf(entry), entries[i], true));
+                }
+            }
             return Optional.empty();
+        }
+    }
+
+    private record Following(Integrator integrator) implements LedgerIndex.Integrated {
+        /** Until the index is closed too, nothing more comes. */
+        private static final Duration AFTER_THE_END = Duration.ofMillis(20);
+
+        @Override
+        public long size() {
+            return integrator.shown().size();
+        }
+
+        @Override
+        public boolean await(long size, long nanos) throws InterruptedException {
+            boolean reached = integrator.awaitShown(size, nanos);
+            if (!reached && integrator.hasEnded()) {
+                Thread.sleep(AFTER_THE_END);
+            }
+            return reached;
         }
     }
 }

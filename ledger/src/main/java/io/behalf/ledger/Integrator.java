@@ -170,6 +170,10 @@ final class Integrator {
         }
     }
 
+    boolean hasEnded() {
+        return stopping;
+    }
+
     // ---- the thread
 
     private void run() {

@@ -258,4 +258,9 @@ public record LedgerSettings(
     public Path directory() {
         return data.resolve("ledger").resolve(log);
     }
+
+    /** Where the index is: made from the log, so it can be deleted. */
+    Path indexDirectory() {
+        return data.resolve("index").resolve(log);
+    }
 }

@@ -104,6 +104,17 @@ final class RecordScan {
     }
 
     @Nullable
+    String of() {
+        return of;
+    }
+
+    /** Of a lifecycle record. */
+    @Nullable
+    String event() {
+        return event;
+    }
+
+    @Nullable
     String task() {
         return task;
     }
