@@ -4,4 +4,7 @@ import org.jspecify.annotations.NullMarked;
 @NullMarked
 module io.behalf.sdk {
     requires transitive io.behalf.core;
+    requires transitive java.net.http;
+
+    exports io.behalf.sdk;
 }

@@ -1,4 +1,4 @@
-/** Obtain, renew and attach a delegation for one task; the JDK's HTTP client only. */
+/** For agents and their runners: obtain a delegation for one task, keep it renewed, attach it to each request. */
 @NullMarked
 package io.behalf.sdk;
 
