@@ -104,11 +104,19 @@ public record Permission(
         if (plain.indexOf('*') >= 0) {
             throw new IllegalArgumentException("* stands only as the last segment of a resource");
         }
-        for (String segment : plain.split("/", -1)) {
+        if (!staysBelow(plain)) {
+            throw new IllegalArgumentException("a resource has no . or .. segment");
+        }
+    }
+
+    /** Whether a resource is where its text says: "a/../b" begins like what lies below "a/", and is not there. */
+    static boolean staysBelow(String resource) {
+        for (String segment : resource.split("/", -1)) {
             if (segment.equals("..") || segment.equals(".")) {
-                throw new IllegalArgumentException("a resource has no . or .. segment");
+                return false;
             }
         }
+        return true;
     }
 
     private static void name(String what, String value, int max) {

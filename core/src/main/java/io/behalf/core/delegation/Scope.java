@@ -58,7 +58,11 @@ public record Scope(List<Permission> permissions) {
         return true;
     }
 
-    /** What both scopes allow; empty when they share nothing. */
+    /**
+     * What both scopes allow; empty when they share nothing.
+     *
+     * @throws IllegalArgumentException when what they share is more than a scope or permission can hold
+     */
     public Scope narrow(Scope other) {
         List<Permission> shared = new ArrayList<>();
         for (Permission mine : permissions) {
@@ -95,7 +99,8 @@ public record Scope(List<Permission> permissions) {
         if (p.resources().isEmpty()) {
             return true;
         }
-        return !ask.resources().isEmpty() && ask.resources().stream().allMatch(p::coversResource);
+        return !ask.resources().isEmpty()
+                && ask.resources().stream().allMatch(r -> Permission.staysBelow(r) && p.coversResource(r));
     }
 
     private static boolean coversAttributes(Permission p, Ask ask) {

@@ -8,6 +8,11 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import java.io.IOException;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -31,7 +36,7 @@ public final class Json {
     public static final int MAX_BYTES = 64 << 20;
 
     /** Integers up to here have one exact form as IEEE double: 2^53. */
-    static final long MAX_EXACT = 1L << 53;
+    public static final long MAX_EXACT = 1L << 53;
 
     private static final JsonFactory FACTORY = new JsonFactoryBuilder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -50,7 +55,7 @@ public final class Json {
         if (bytes.length > MAX_BYTES) {
             throw new Malformed("document larger than " + MAX_BYTES + " bytes", null);
         }
-        try (JsonParser parser = FACTORY.createParser(bytes)) {
+        try (JsonParser parser = FACTORY.createParser(characters(bytes))) {
             JsonToken first = parser.nextToken();
             if (first == null) {
                 throw new Malformed("empty document", null);
@@ -64,6 +69,21 @@ public final class Json {
             // Jackson's message would quote the input, which may be a prompt or a secret
             throw new Malformed("not well-formed JSON (syntax, duplicate member or bound exceeded)", e);
         }
+    }
+
+    /**
+     * RFC 8259 §8.1: UTF-8 and no byte order mark. Left to itself, the parser would guess UTF-16 or UTF-32 from the first
+     * bytes, and take overlong forms for the characters they hide.
+     */
+    private static char[] characters(byte[] bytes) throws CharacterCodingException {
+        CharBuffer text = StandardCharsets.UTF_8
+                .newDecoder()
+                .onMalformedInput(CodingErrorAction.REPORT)
+                .onUnmappableCharacter(CodingErrorAction.REPORT)
+                .decode(ByteBuffer.wrap(bytes));
+        char[] characters = new char[text.remaining()];
+        text.get(characters);
+        return characters;
     }
 
     /** @throws Malformed when the bytes are not exactly one JSON object within the bounds */

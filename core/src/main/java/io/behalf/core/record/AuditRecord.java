@@ -2,6 +2,7 @@ package io.behalf.core.record;
 
 import io.behalf.core.delegation.Ids;
 import io.behalf.core.delegation.TaskId;
+import io.behalf.core.json.Json;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -75,6 +76,10 @@ public sealed interface AuditRecord {
             Optional<Decided> decision,
             ServiceSigned downstream)
             implements AuditRecord {
+        public Downstream {
+            of.ifPresent(id -> Ids.require("rec", id));
+        }
+
         @Override
         public String kind() {
             return "downstream";
@@ -213,6 +218,10 @@ public sealed interface AuditRecord {
 
     /** The model call whose reply planned this tool call, and how it was found. */
     record PlannedBy(String record, Match match) {
+        public PlannedBy {
+            Ids.require("rec", record);
+        }
+
         public enum Match {
             ID,
             ARGUMENTS
@@ -266,7 +275,13 @@ public sealed interface AuditRecord {
         }
     }
 
-    record Usage(long inputTokens, long outputTokens) {}
+    /** Tokens as the upstream counted them. It may claim anything, so a count is kept within what JSON can hold exactly. */
+    record Usage(long inputTokens, long outputTokens) {
+        public Usage {
+            inputTokens = Math.max(0, Math.min(inputTokens, Json.MAX_EXACT));
+            outputTokens = Math.max(0, Math.min(outputTokens, Json.MAX_EXACT));
+        }
+    }
 
     /** @param argumentsMac HMAC of the RFC 8785 form of the arguments under the task's key */
     record ToolCall(String id, String name, String argumentsMac) {}
@@ -283,7 +298,13 @@ public sealed interface AuditRecord {
      * @param sig ES256 (RFC 7518 §3.4), base64url, over the RFC 8785 form without id, time, node and sig
      * @param seenJti the token that the service was shown
      */
-    record ServiceSigned(String service, long seq, Optional<String> prev, String kid, String sig, String seenJti) {}
+    record ServiceSigned(String service, long seq, Optional<String> prev, String kid, String sig, String seenJti) {
+        public ServiceSigned {
+            if (seq < 1 || seq > Json.MAX_EXACT) {
+                throw new IllegalArgumentException("seq counts from 1");
+            }
+        }
+    }
 
     /** Lifecycle events: a closed list. */
     enum Event {

@@ -48,7 +48,7 @@ public final class RecordDecoder {
                 r.optionalStrings("actors"),
                 held(r.optionalObject("delegation")),
                 trace(r.optionalObject("trace")),
-                r.has("late"));
+                r.has("late") && r.bool("late"));
         String kind = r.string("kind");
         return switch (kind) {
             case "intent" ->

@@ -34,7 +34,10 @@ public final class RecordEncoder {
     /** An entry's bound in C2SP tlog-tiles, whose bundles have a two-byte length. */
     public static final int MAX_RECORD_BYTES = 65_535;
 
+    /** Bytes of a string in its JSON form, without the quotes: control characters take six, and they come from outside. */
     public static final int MAX_STRING = 256;
+
+    public static final int MAX_ACTORS = 8;
     public static final int MAX_RESOURCES = 16;
     public static final int MAX_RULES = 32;
     public static final int MAX_TOOL_CALLS = 64;
@@ -60,7 +63,7 @@ public final class RecordEncoder {
         boolean chained = h.task().isPresent() && !(r instanceof AuditRecord.Downstream);
         out.beginObject();
         if (!h.actors().isEmpty()) {
-            strings(out, "actors", h.actors(), h.actors().size());
+            strings(out, "actors", h.actors(), MAX_ACTORS);
         }
         call(r).ifPresent(c -> call(out, c));
         decision(r).ifPresent(d -> decision(out, d));
@@ -179,9 +182,9 @@ public final class RecordEncoder {
         if (c.bytes() >= 0) {
             out.key("bytes").number(c.bytes());
         }
-        c.continues().ifPresent(id -> out.key("continues").string(id));
+        c.continues().ifPresent(id -> text(out, "continues", id));
         c.model().ifPresent(m -> text(out, "model", m));
-        c.requestMac().ifPresent(mac -> out.key("request_mac").string(mac));
+        c.requestMac().ifPresent(mac -> text(out, "request_mac", mac));
         if (!c.resources().isEmpty()) {
             strings(out, "resources", c.resources(), MAX_RESOURCES);
         }
@@ -197,20 +200,20 @@ public final class RecordEncoder {
         out.key("effect").string(d.permit() ? "permit" : "refuse");
         out.key("enforced").bool(d.enforced());
         out.key("mode").string(lower(d.mode()));
-        out.key("policy_sha256").string(d.policySha256());
-        d.reason().ifPresent(reason -> out.key("reason").string(reason));
+        text(out, "policy_sha256", d.policySha256());
+        d.reason().ifPresent(reason -> text(out, "reason", reason));
         strings(out, "rules", d.rules(), MAX_RULES);
         out.endObject();
     }
 
     private static void held(CanonicalWriter out, AuditRecord.Held d) {
         out.key("delegation").beginObject();
-        out.key("approval_id").string(d.approvalId());
-        out.key("approval_kind").string(d.approvalKind());
+        text(out, "approval_id", d.approvalId());
+        text(out, "approval_kind", d.approvalKind());
         out.key("bound").bool(d.bound());
         out.key("expires").string(time(d.expires()));
-        out.key("jti").string(d.jti());
-        out.key("token_sha256").string(d.tokenSha256());
+        text(out, "jti", d.jti());
+        text(out, "token_sha256", d.tokenSha256());
         out.endObject();
     }
 
@@ -219,14 +222,14 @@ public final class RecordEncoder {
         text(out, "kid", d.kid());
         out.key("prev");
         if (d.prev().isPresent()) {
-            out.string(d.prev().get());
+            out.string(bounded(d.prev().get()));
         } else {
             out.nullValue();
         }
         text(out, "seen_jti", d.seenJti());
         out.key("seq").number(d.seq());
         text(out, "service", d.service());
-        out.key("sig").string(d.sig());
+        text(out, "sig", d.sig());
         out.endObject();
     }
 
@@ -253,7 +256,7 @@ public final class RecordEncoder {
             out.key("kind").string("none");
             text(out, "reason_code", n.reasonCode());
         } else if (basis instanceof Basis.Unattributed u) {
-            u.claimed().ifPresent(mac -> out.key("claimed").string(mac));
+            u.claimed().ifPresent(mac -> text(out, "claimed", mac));
             text(out, "credential", u.credential());
             out.key("kind").string("unattributed");
         }
@@ -278,8 +281,8 @@ public final class RecordEncoder {
             out.endObject();
         });
         o.reason().ifPresent(reason -> text(out, "reason", reason));
-        o.requestMac().ifPresent(mac -> out.key("request_mac").string(mac));
-        out.key("response_mac").string(o.responseMac());
+        o.requestMac().ifPresent(mac -> text(out, "request_mac", mac));
+        text(out, "response_mac", o.responseMac());
         out.key("sent").string(lower(o.sent()));
         if (o.status() >= 0) {
             out.key("status").number(o.status());
@@ -298,7 +301,7 @@ public final class RecordEncoder {
 
     private static void toolCall(CanonicalWriter out, AuditRecord.ToolCall t) {
         out.beginObject();
-        out.key("arguments_mac").string(t.argumentsMac());
+        text(out, "arguments_mac", t.argumentsMac());
         text(out, "id", t.id());
         text(out, "name", t.name());
         out.endObject();
@@ -332,25 +335,40 @@ public final class RecordEncoder {
         out.key(key).string(bounded(value));
     }
 
-    /** The string, or its digest and length where it is too long or has no UTF-8 form. */
-    private static String bounded(String value) {
-        if (value.length() <= MAX_STRING && wellFormed(value)) {
+    /**
+     * How a string stands in a record: itself, or its digest and length where it is too long or has no UTF-8 form.
+     * Whoever looks for a string in records looks for this.
+     */
+    public static String bounded(String value) {
+        if (value.length() <= MAX_STRING && jsonLength(value) <= MAX_STRING) {
             return value;
         }
         byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
         return "sha256:" + sha256(bytes) + ":" + bytes.length;
     }
 
-    private static boolean wellFormed(String value) {
+    private static int jsonLength(String value) {
+        int length = 0;
         for (int i = 0; i < value.length(); i++) {
-            if (Character.isSurrogate(value.charAt(i))) {
-                if (i + 1 >= value.length() || !Character.isSurrogatePair(value.charAt(i), value.charAt(i + 1))) {
-                    return false;
-                }
+            char c = value.charAt(i);
+            if (c < 0x20) {
+                length += "\b\t\n\f\r".indexOf(c) >= 0 ? 2 : 6;
+            } else if (c == '"' || c == '\\') {
+                length += 2;
+            } else if (c < 0x80) {
+                length++;
+            } else if (c < 0x800) {
+                length += 2;
+            } else if (!Character.isSurrogate(c)) {
+                length += 3;
+            } else if (i + 1 < value.length() && Character.isSurrogatePair(c, value.charAt(i + 1))) {
+                length += 4;
                 i++;
+            } else {
+                return Integer.MAX_VALUE; // a lone surrogate
             }
         }
-        return true;
+        return length;
     }
 
     private static String lower(Enum<?> value) {
