@@ -96,7 +96,8 @@ class ExchangeTest {
 
         assertThat(identity.person().orElseThrow().display()).isEqualTo("Alice Doe");
         assertThat(identity.commits(commitment)).isTrue();
-        assertThat(identity.commits(commitment.replace('a', 'b'))).isFalse();
+        String another = (commitment.startsWith("0") ? "1" : "0") + commitment.substring(1);
+        assertThat(identity.commits(another)).isFalse();
         assertThat(identity.approved().s256()).isEqualTo(got.claims().get("task_s256"));
         assertThat(identity.approved().text())
                 .contains("Ticket Agent may act for you", "Search tickets", "Nothing else.");
