@@ -1,0 +1,15 @@
+package io.behalf.verifier;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+final class VerifierBenchTest {
+    @Test
+    void runsAndReportsFigures() {
+        VerifierBench.Figures figures = VerifierBench.run(200);
+
+        assertThat(figures.rawCheck()).isPositive();
+        assertThat(figures.knownToken()).isPositive().isLessThan(figures.newToken()); // by a factor of thirty
+    }
+}
