@@ -137,16 +137,23 @@ public final class Policy {
             }
         });
         if (!forbids.isEmpty()) {
-            return denied(Reason.POLICY_DENIED, "The policy forbids " + tried(ask) + " here.", forbids);
+            return denied(
+                    Reason.POLICY_DENIED,
+                    "The policy forbids " + tried(ask) + ", though the task covers it. Go on without.",
+                    forbids);
         }
         if (!unanswered.isEmpty()) {
             return denied(
                     Reason.POLICY_UNAVAILABLE,
-                    "A rule about " + tried(ask) + " could not be evaluated, so the call was not made.",
+                    "A rule about " + tried(ask)
+                            + " could not be evaluated, so the call was not made. Go on without, or try again later.",
                     unanswered);
         }
         if (permits.isEmpty()) {
-            return denied(Reason.POLICY_DENIED, "No rule of the policy allows " + tried(ask) + ".", List.of());
+            return denied(
+                    Reason.POLICY_DENIED,
+                    "No rule of the policy allows " + tried(ask) + ", though the task covers it. Go on without.",
+                    List.of());
         }
         return new Decision.Permit(permits);
     }

@@ -48,8 +48,7 @@ public final class VerifierBench {
             String provider, double rawCheck, double newToken, double knownToken, double knownTokenWithProof) {}
 
     /** @param rounds measured, after as many for warm-up; {@link #ROUNDS} for figures that are published */
-    public static Figures run(int rounds) {
-        Instant now = Instant.now();
+    public static Figures run(int rounds, Instant now) {
         SigningKey authority = SigningKey.generate();
         SigningKey agent = SigningKey.generate();
         IssuerKeys keys = IssuerKeys.of(authority.publicKey());
