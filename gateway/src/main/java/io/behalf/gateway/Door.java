@@ -198,7 +198,7 @@ final class Door {
         if (!PLAIN_QUERY.matcher(query).matches()) {
             return Optional.of(malformed("its query has characters that do not belong there"));
         }
-        for (String parameter : query.split("[&;]")) {
+        for (String parameter : query.split("[&;]", -1)) {
             int equals = parameter.indexOf('=');
             String name = equals < 0 ? parameter : parameter.substring(0, equals);
             if (name.equalsIgnoreCase("_method")) {

@@ -1,7 +1,9 @@
 package io.behalf.core.delegation;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -45,7 +47,9 @@ public record WithinDelegation(int maxActors, Wording wording) {
         }
         Scope whole;
         try {
-            whole = Scope.of(Permission.of(ask.service(), List.of(ask.action())));
+            Map<String, List<String>> known = new HashMap<>(); // an attribute that is not known yet may still fit
+            ask.attributes().forEach((name, value) -> known.put(name, List.of(value)));
+            whole = Scope.of(Permission.of(ask.service(), List.of(ask.action()), List.of(), known));
         } catch (IllegalArgumentException noPermissionCanNameIt) {
             return false; // the names in a list are the upstream's, and may be anything
         }
