@@ -169,29 +169,27 @@ final class Sequencer {
                 continue; // given up while it waited: nothing was written, so it is as if it had never come
             }
             next.taken = true;
+            batch.add(next); // before anything can throw: whoever is in the batch is answered
             if (!encode(next)) {
-                batch.add(next);
                 continue;
             }
             int bytes = WalFormat.entryFrameBytes(writer.length());
             if (!fits(bytes)) {
                 if (size > first) {
+                    batch.removeLast();
                     held = next; // begins the next group
                     break;
                 }
                 if (!rotate()) {
                     next.fault = noSpace();
-                    batch.add(next);
                     continue;
                 }
             }
             if (!hasRoom(next.draft, bytes)) {
                 next.fault = noSpace();
-                batch.add(next);
                 continue;
             }
             place(next);
-            batch.add(next);
             if (batch.size() >= settings.groupRecords()) {
                 break;
             }
@@ -282,6 +280,7 @@ final class Sequencer {
 
     /** Before anything of a group is in the buffer. */
     private boolean rotate() throws IOException {
+        publishInFlight();
         if (!wal.spareReady() && !makeSpare()) {
             return false;
         }
