@@ -36,6 +36,7 @@ public final class Authority implements AutoCloseable {
     private final Fetch fetch;
     private final Stops stops;
     private final HandOvers handOvers;
+    private final Approvals approvals;
     private final Endpoints endpoints;
     private final Http http;
     private final Closer closer;
@@ -48,8 +49,10 @@ public final class Authority implements AutoCloseable {
         this.issuers = issuers;
         this.stops = new Stops(parts);
         this.handOvers = new HandOvers(parts);
-        this.endpoints = new Endpoints(parts, new Starts(parts), new Renewals(parts, stops), handOvers, stops);
-        this.http = new Http("behalf-approval");
+        Starts starts = new Starts(parts);
+        this.approvals = new Approvals(parts, starts, stops, fetch);
+        this.endpoints = new Endpoints(parts, starts, new Renewals(parts, stops), handOvers, approvals, stops);
+        this.http = new Http(Approvals.COOKIE);
         this.closer = new Closer(parts, stops, openCalls);
     }
 
@@ -108,6 +111,11 @@ public final class Authority implements AutoCloseable {
         http.get(router, "/oauth/jwks", "/oauth/jwks", ask -> Reply.json(
                         200, parts.keys().jwks())
                 .with("Cache-Control", "public, max-age=60"));
+        http.post(router, Approvals.PAR, Approvals.PAR, endpoints::push);
+        http.get(router, Approvals.AUTHORIZE, Approvals.AUTHORIZE, approvals::authorize);
+        http.get(router, Approvals.CALLBACK, Approvals.CALLBACK, approvals::callback);
+        http.get(router, Approvals.PAGE, Approvals.PAGE, approvals::page);
+        http.post(router, Approvals.PAGE, Approvals.PAGE, approvals::choose);
         http.post(router, Endpoints.TOKEN, Endpoints.TOKEN, endpoints::token);
         http.post(router, Endpoints.REVOKE, Endpoints.REVOKE, endpoints::revoke);
         http.post(router, Endpoints.INTROSPECT, Endpoints.INTROSPECT, endpoints::introspect);

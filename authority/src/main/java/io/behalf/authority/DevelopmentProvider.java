@@ -4,6 +4,7 @@ import io.behalf.core.jose.CompactJws;
 import io.behalf.core.jose.SigningKey;
 import io.vertx.ext.web.Router;
 import java.net.URI;
+import java.net.URLDecoder;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
@@ -244,7 +245,8 @@ public final class DevelopmentProvider implements AutoCloseable {
     private static Optional<String> secret(Ask ask) {
         Optional<String> basic = ask.authorization()
                 .filter(value -> value.startsWith("Basic "))
-                .map(value -> new String(Base64.getDecoder().decode(value.substring(6)), StandardCharsets.UTF_8));
+                .map(value -> new String(Base64.getDecoder().decode(value.substring(6)), StandardCharsets.UTF_8))
+                .map(pair -> URLDecoder.decode(pair, StandardCharsets.UTF_8)); // RFC 6749 §2.3.1
         return basic.or(() -> ask.form()
                 .one("client_secret")
                 .map(secret -> ask.form().one("client_id").orElse("") + ":" + secret));
@@ -334,9 +336,13 @@ public final class DevelopmentProvider implements AutoCloseable {
     static String query(Map<String, String> parameters) {
         StringBuilder out = new StringBuilder();
         parameters.forEach((name, value) -> out.append(out.isEmpty() ? "" : "&")
-                .append(URLEncoder.encode(name, StandardCharsets.UTF_8))
+                .append(encode(name))
                 .append('=')
-                .append(URLEncoder.encode(value, StandardCharsets.UTF_8)));
+                .append(encode(value)));
         return out.toString();
+    }
+
+    static String encode(String text) {
+        return URLEncoder.encode(text, StandardCharsets.UTF_8);
     }
 }

@@ -34,15 +34,17 @@ final class Endpoints {
     private final Starts starts;
     private final Renewals renewals;
     private final HandOvers handOvers;
+    private final Approvals approvals;
     private final Stops stops;
     private final FailedTries failed = new FailedTries();
     private final DpopProofs proofs = new DpopProofs(PROOFS, DpopProofs.Nonces.NOT_DEMANDED);
 
-    Endpoints(Parts parts, Starts starts, Renewals renewals, HandOvers handOvers, Stops stops) {
+    Endpoints(Parts parts, Starts starts, Renewals renewals, HandOvers handOvers, Approvals approvals, Stops stops) {
         this.parts = parts;
         this.starts = starts;
         this.renewals = renewals;
         this.handOvers = handOvers;
+        this.approvals = approvals;
         this.stops = stops;
     }
 
@@ -58,6 +60,7 @@ final class Endpoints {
     private Reply granted(TokenRequest request) {
         Form form = request.form();
         return switch (form.one("grant_type").orElse("")) {
+            case "authorization_code" -> answer(approvals.redeem(request), request, false);
             case "refresh_token" -> answer(renewals.renew(request), request, false);
             case "client_credentials" -> answer(starts.withNoSubject(request), request, false);
             case EXCHANGE -> exchange(request);
@@ -129,6 +132,24 @@ final class Endpoints {
         } catch (Json.Malformed e) {
             return false;
         }
+    }
+
+    /** RFC 9126. A DPoP proof is welcome and binds the code (RFC 9449 §10.1); it is not needed yet. */
+    Reply push(Ask ask) {
+        Instant now = parts.now();
+        Answer<Agent> known = authenticated(ask, now);
+        if (!(known instanceof Answer.Ok<Agent>(var agent))) {
+            return refused(known);
+        }
+        Optional<String> proved = Optional.empty();
+        if (!ask.proofs().isEmpty()) {
+            Answer<VerificationKey> proof = proof(ask, now);
+            if (!(proof instanceof Answer.Ok<VerificationKey>(var key))) {
+                return refused(proof);
+            }
+            proved = Optional.of(key.thumbprint());
+        }
+        return reply(approvals.push(ask.form(), agent, proved).map(json -> Reply.json(201, json)));
     }
 
     /** RFC 7009. A token that is not the caller's is left alone, and the answer does not tell. */

@@ -18,12 +18,20 @@ final class Metadata {
         String issuer = config.issuer();
         Map<String, @Nullable Object> out = new LinkedHashMap<>();
         out.put("issuer", issuer);
+        out.put("authorization_endpoint", issuer + Approvals.AUTHORIZE);
+        out.put("pushed_authorization_request_endpoint", issuer + Approvals.PAR);
+        out.put("require_pushed_authorization_requests", true);
         out.put("token_endpoint", issuer + Endpoints.TOKEN);
         out.put("revocation_endpoint", issuer + Endpoints.REVOKE);
         out.put("introspection_endpoint", issuer + Endpoints.INTROSPECT);
         out.put("jwks_uri", issuer + "/oauth/jwks");
-        out.put("response_types_supported", List.of());
-        out.put("grant_types_supported", List.of("refresh_token", "client_credentials", Endpoints.EXCHANGE));
+        out.put("response_types_supported", List.of("code"));
+        out.put("response_modes_supported", List.of("query"));
+        out.put(
+                "grant_types_supported",
+                List.of("authorization_code", "refresh_token", "client_credentials", Endpoints.EXCHANGE));
+        out.put("code_challenge_methods_supported", List.of("S256"));
+        out.put("authorization_response_iss_parameter_supported", true); // RFC 9207
         out.put("authorization_details_types_supported", List.of(BehalfTask.TYPE));
         out.put("dpop_signing_alg_values_supported", ALGORITHMS);
         for (String endpoint : List.of("token", "revocation", "introspection")) {

@@ -75,6 +75,22 @@ final class Shelf {
                 .execute();
     }
 
+    /** A member that whoever put the value down had put into it. */
+    static String text(Map<String, @Nullable Object> value, String name) {
+        if (value.get(name) instanceof String text) {
+            return text;
+        }
+        throw new StoreFault("a value of the shelf lacks " + name, null);
+    }
+
+    @SuppressWarnings("unchecked")
+    static Map<String, @Nullable Object> object(Map<String, @Nullable Object> value, String name) {
+        if (value.get(name) instanceof Map<?, ?> object) {
+            return (Map<String, @Nullable Object>) object;
+        }
+        throw new StoreFault("a value of the shelf lacks " + name, null);
+    }
+
     private static byte[] key(Kind kind, String handle) {
         return Digests.sha256((kind + ":" + handle).getBytes(StandardCharsets.UTF_8));
     }

@@ -11,6 +11,7 @@ import io.behalf.core.delegation.Delegation;
 import io.behalf.core.delegation.Ids;
 import io.behalf.core.delegation.OnBehalfOf;
 import io.behalf.core.delegation.Scope;
+import io.behalf.core.delegation.TaskId;
 import io.behalf.core.record.AuditRecord.Event;
 import io.behalf.core.record.AuditRecord.Lifecycle;
 import java.time.Duration;
@@ -168,6 +169,30 @@ final class Starts {
                 subject.map(
                         s -> new KnownTask.Identity(person(s), parts.handle(), Rights.facts(s.provider(), s.claims()))),
                 now,
+                KnownTask.State.PENDING,
+                Optional.empty());
+    }
+
+    /** The task that a person approved and their provider signed for. */
+    KnownTask approvedTask(
+            Agent agent,
+            TaskId id,
+            String pseudonym,
+            BehalfTask task,
+            ApprovedTask approved,
+            Providers.Signed confirmed) {
+        Person person = person(confirmed);
+        return new KnownTask(
+                id,
+                agent.id(),
+                new OnBehalfOf.Subject(person.subjectId(), person.issuer(), pseudonym),
+                task,
+                approved,
+                ApprovalKind.INTERACTIVE,
+                login(confirmed),
+                Optional.of(new KnownTask.Identity(
+                        person, parts.handle(), Rights.facts(confirmed.provider(), confirmed.claims()))),
+                parts.now(),
                 KnownTask.State.PENDING,
                 Optional.empty());
     }
