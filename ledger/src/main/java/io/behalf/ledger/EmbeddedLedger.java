@@ -184,10 +184,17 @@ public final class EmbeddedLedger implements Ledger {
                         RecordDecoder.decode(reader.entry(intent.index())).record();
                 closing.add(append(sequencer.unknown(record.header())).toCompletableFuture());
             }
-            closing.forEach(CompletableFuture::join);
+            long last = -1;
+            for (CompletableFuture<Committed> unknown : closing) {
+                last = Math.max(last, unknown.join().index().orElse(-1));
+            }
+            // Readers see them from the start; if the tiles take longer, they come all the same.
+            awaitIntegrated(last, settings.appendTimeout());
         } catch (Json.Malformed e) {
             close();
             throw new LedgerFault(Code.CORRUPT, "an open intent is no record: " + e.getMessage(), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         } catch (CompletionException e) {
             close();
             throw new LedgerFault(Code.UNREADABLE, "what was running could not be closed in the log", e.getCause());

@@ -99,21 +99,25 @@ record IndexRun(Path file, long from, long to, Hash last, long count, MemorySegm
         long count = runs.stream().mapToLong(IndexRun::count).sum();
         IndexRun newest = runs.getLast();
         long[] at = new long[runs.size()];
+        long[] heads = new long[runs.size()];
+        for (int i = 0; i < at.length; i++) {
+            heads[i] = runs.get(i).count() == 0 ? 0 : runs.get(i).hash(0);
+        }
         try (var out = new Writer(folder, runs.getFirst().from(), newest.to(), newest.last(), count)) {
             for (long written = 0; written < count; written++) {
                 int least = -1;
-                long leastHash = 0;
                 for (int i = 0; i < at.length; i++) {
-                    if (at[i] < runs.get(i).count()) {
-                        long hash = runs.get(i).hash(at[i]);
-                        // On equal hashes the older run goes first, so that entries stay in order.
-                        if (least < 0 || Long.compareUnsigned(hash, leastHash) < 0) {
-                            least = i;
-                            leastHash = hash;
-                        }
+                    // On equal hashes the older run goes first, so that entries stay in order.
+                    if (at[i] < runs.get(i).count()
+                            && (least < 0 || Long.compareUnsigned(heads[i], heads[least]) < 0)) {
+                        least = i;
                     }
                 }
-                out.row(leastHash, runs.get(least).entry(at[least]++));
+                IndexRun run = runs.get(least);
+                out.row(heads[least], run.entry(at[least]++));
+                if (at[least] < run.count()) {
+                    heads[least] = run.hash(at[least]);
+                }
             }
             return out.finish();
         }

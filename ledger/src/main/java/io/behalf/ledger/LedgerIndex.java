@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -90,8 +91,7 @@ public final class LedgerIndex implements AutoCloseable {
     // The follower's own
     private final RecordScan scan = new RecordScan();
     private final TreeHasher hasher = new TreeHasher();
-    private final Map<String, Long> remembered = new HashMap<>();
-    private Hash lastLeaf;
+    private final Map<IndexKey, Map<String, Long>> remembered = new EnumMap<>(IndexKey.class);
 
     /**
      * Opens the index in {@code folder}, making it anew if it is of another history.
@@ -121,7 +121,6 @@ public final class LedgerIndex implements AutoCloseable {
         this.ledger = ledger;
         secret = secret(folder);
         indexed = runs.isEmpty() ? 0 : runs.getLast().to();
-        lastLeaf = runs.isEmpty() ? hasher.emptyRoot() : runs.getLast().last();
         state = new State(runs, new Tail(indexed));
         sha256 = sha256();
         follower = Thread.ofPlatform().daemon().name("ledger-index").unstarted(this::follow);
@@ -194,7 +193,6 @@ public final class LedgerIndex implements AutoCloseable {
         if (scan.scan(bytes, offset, length) != null) {
             return; // not a record: the verification names it
         }
-        lastLeaf = hasher.leaf(bytes, offset, length);
         Tail tail = state.tail();
         int row = tail.count;
         row = put(tail, row, index, IndexKey.RECORD, scan.id());
@@ -236,10 +234,11 @@ public final class LedgerIndex implements AutoCloseable {
     private long cachedHash(IndexKey key, String value) {
         return switch (key) {
             case TASK, TOKEN, SUBJECT, AGENT, EVENT -> {
-                if (remembered.size() >= REMEMBERED_HASHES) {
-                    remembered.clear();
+                Map<String, Long> known = remembered.computeIfAbsent(key, _ -> new HashMap<>());
+                if (known.size() >= REMEMBERED_HASHES) {
+                    known.clear();
                 }
-                yield remembered.computeIfAbsent(key.name() + value, _ -> hash(sha256, key, value));
+                yield known.computeIfAbsent(value, _ -> hash(sha256, key, value));
             }
             case RECORD, OF, TRACE, TOOL_CALL -> hash(sha256, key, value);
         };
@@ -251,8 +250,9 @@ public final class LedgerIndex implements AutoCloseable {
             return;
         }
         int count = tail.count;
+        Hash last = hasher.leaf(reader.entry(indexed - 1));
         var sorted = new Pairs(tail.hashes, tail.entries, count).sorted();
-        IndexRun run = IndexRun.write(folder, tail.from, indexed, lastLeaf, sorted.hashes, sorted.entries, count);
+        IndexRun run = IndexRun.write(folder, tail.from, indexed, last, sorted.hashes, sorted.entries, count);
         lock.lock();
         try {
             var runs = new ArrayList<>(state.runs());
