@@ -111,7 +111,7 @@ final class Forwarder {
                             return Future.failedFuture(new UpstreamFault("the call was stopped before it was sent"));
                         }
                         Forwarded.request(arrival.route(), arrival.passage().codec(), head.headers(), made.headers());
-                        made.headers().setAll(credential);
+                        credential.forEach((name, value) -> made.headers().set(name, value));
                         made.headers().set("traceparent", arrival.trace().header());
                         call.sent(Sent.MAYBE);
                         Buffer body = call.intent.call().body();

@@ -6,6 +6,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
@@ -13,6 +14,8 @@ import java.util.function.BiConsumer;
 
 /** What stands behind the gateway in a test: keeps what reached it, answers as it is told. */
 final class FakeUpstream {
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
     private final List<Received> received = new CopyOnWriteArrayList<>();
     private final List<Received> broken = new CopyOnWriteArrayList<>();
     private final HttpServer server;
@@ -37,6 +40,16 @@ final class FakeUpstream {
     /** Requests whose connection broke before they were answered. */
     List<Received> broken() {
         return List.copyOf(broken);
+    }
+
+    void awaitBroken() throws InterruptedException {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (broken.isEmpty()) {
+            if (System.nanoTime() > deadline) {
+                throw new AssertionError("no connection to the upstream was broken");
+            }
+            Thread.sleep(5);
+        }
     }
 
     void answers(BiConsumer<Received, HttpServerResponse> next) {

@@ -165,7 +165,7 @@ class ModelStreamTest {
         Ended outcome = world.outcome().outcome();
         assertThat(outcome.end()).isEqualTo(End.CUT_BY_CLIENT);
         assertThat(outcome.bytes()).isEqualTo(provider.events.getFirst().getBytes(StandardCharsets.UTF_8).length);
-        awaitBroken();
+        world.upstream.awaitBroken();
     }
 
     @ParameterizedTest
@@ -179,7 +179,7 @@ class ModelStreamTest {
         }
         assertThat(world.outcome().outcome().end()).isEqualTo(End.CUT_BY_CLIENT);
         assertThat(world.outcome().outcome().sent()).isEqualTo(AuditRecord.Sent.MAYBE);
-        awaitBroken();
+        world.upstream.awaitBroken();
     }
 
     @ParameterizedTest
@@ -224,7 +224,7 @@ class ModelStreamTest {
         }
         assertThat(world.outcome().outcome().end()).isEqualTo(End.CUT_BY_REVOCATION);
         assertThat(world.outcome().outcome().reason()).contains("delegation_revoked");
-        awaitBroken();
+        world.upstream.awaitBroken();
         assertThat(world.post(delegation, provider.path, provider.body).status())
                 .isEqualTo(401);
     }
@@ -340,13 +340,5 @@ class ModelStreamTest {
         return Fields.string(
                         Fields.object(Fields.objectOrNothing(last.getBytes(StandardCharsets.UTF_8)), "error"), "reason")
                 .orElse("none in " + answer);
-    }
-
-    private void awaitBroken() throws InterruptedException {
-        long deadline = System.nanoTime() + Duration.ofSeconds(10).toNanos();
-        while (world.upstream.broken().isEmpty() && System.nanoTime() < deadline) {
-            Thread.sleep(5);
-        }
-        assertThat(world.upstream.broken()).isNotEmpty();
     }
 }

@@ -72,6 +72,17 @@ final class Wire implements Closeable {
         }
     }
 
+    /** Whether the other side ends the connection, with nothing more to say. */
+    boolean closed() {
+        try {
+            return in.read() < 0;
+        } catch (SocketTimeoutException open) {
+            return false;
+        } catch (IOException reset) {
+            return true;
+        }
+    }
+
     record Head(int status, Map<String, List<String>> headers) {}
 
     /** The next head; of a provisional answer, too. */

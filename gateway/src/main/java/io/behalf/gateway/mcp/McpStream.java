@@ -33,20 +33,28 @@ final class McpStream implements Reading {
     @Override
     public List<Piece> next(Buffer chunk) {
         List<Piece> pieces = new ArrayList<>();
+        Buffer passing = Buffer.buffer();
+        Tally seen = Tally.NONE;
         for (Frame frame : StreamReading.frames(stream, chunk)) {
             String data = frame.event() ? frame.data() : "";
-            if (data.isEmpty()) {
-                pieces.add(new Piece.Pass(Buffer.buffer(frame.bytes()), Tally.NONE));
-                continue;
-            }
             Map<?, ?> message = Fields.objectOrNothing(data.getBytes(StandardCharsets.UTF_8));
             if (message.get("method") instanceof String method) {
-                Tally seen = message.containsKey("id") ? Tally.asked(method) : Tally.NONE;
-                pieces.add(new Piece.Pass(Buffer.buffer(frame.bytes()), seen));
+                seen = seen.plus(message.containsKey("id") ? Tally.asked(method) : Tally.NONE);
+                passing.appendBytes(frame.bytes());
             } else if (message.containsKey("id")) {
+                if (passing.length() > 0) {
+                    pieces.add(new Piece.Pass(passing, seen));
+                    passing = Buffer.buffer();
+                    seen = Tally.NONE;
+                }
                 pieces.add(answer(frame, message));
+            } else if (data.isEmpty()) {
+                passing.appendBytes(frame.bytes());
             }
-            // what is neither, or an array of several, would carry an answer past its record
+            // what is none of these, such as an array of several, would carry an answer past its record
+        }
+        if (passing.length() > 0) {
+            pieces.add(new Piece.Pass(passing, seen));
         }
         return pieces;
     }

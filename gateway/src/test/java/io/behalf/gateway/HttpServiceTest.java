@@ -1,0 +1,222 @@
+package io.behalf.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.behalf.core.delegation.Delegation;
+import io.behalf.core.delegation.Permission;
+import io.behalf.core.delegation.Scope;
+import io.behalf.core.record.AuditRecord;
+import io.behalf.core.record.AuditRecord.End;
+import io.vertx.core.buffer.Buffer;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Plain HTTP services. */
+class HttpServiceTest {
+    private World world;
+    private Delegation delegation;
+
+    @BeforeEach
+    void begin() throws Exception {
+        world = new World();
+        delegation = world.delegation();
+        world.upstream.answersJson("{\"id\":4711}");
+    }
+
+    @AfterEach
+    void end() {
+        world.close();
+    }
+
+    @Test
+    void showsTheServiceATokenOfItsOwnWithProofAndRecord() throws Exception {
+        Wire.Answer answer = world.get(delegation, "/http/tickets/tickets/4711");
+
+        assertThat(answer.status()).isEqualTo(200);
+        assertThat(answer.body()).isEqualTo("{\"id\":4711}");
+        var sent = world.upstream.received().getFirst();
+        var intent = world.records(AuditRecord.Intent.class).getFirst();
+        assertThat(sent.uri()).isEqualTo("/tickets/4711");
+        assertThat(sent.headers().getAll("authorization")).containsExactly("DPoP minted-for-urn:tickets");
+        assertThat(sent.headers().getAll("dpop"))
+                .containsExactly("proof GET http://127.0.0.1:" + world.upstream.port() + "/tickets/4711");
+        assertThat(sent.headers().getAll("behalf-record"))
+                .containsExactly(intent.header().id());
+        assertThat(sent.headers().get("traceparent"))
+                .contains(intent.header().trace().orElseThrow().traceId());
+        assertThat(intent.call().action()).isEqualTo("read");
+        assertThat(intent.call().resources()).containsExactly("tickets/4711");
+        assertThat(world.outcome().outcome().end()).isEqualTo(End.COMPLETE);
+    }
+
+    @Test
+    void keepsAValidTraceAndBeginsAnotherForAnInvalidOne() throws Exception {
+        String trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        get("/tickets/1", "traceparent: 00-" + trace + "-00f067aa0ba902b7-01\r\nbaggage: user=alice\r\n");
+        get("/tickets/1", "traceparent: 00-" + "0".repeat(32) + "-00f067aa0ba902b7-01\r\n");
+
+        var traces = world.records(AuditRecord.Intent.class).stream()
+                .map(intent -> intent.header().trace().orElseThrow().traceId())
+                .toList();
+        assertThat(traces.get(0)).isEqualTo(trace);
+        assertThat(traces.get(1)).isNotEqualTo("0".repeat(32)).hasSize(32);
+        assertThat(world.upstream.received())
+                .allSatisfy(
+                        sent -> assertThat(sent.headers().contains("baggage")).isFalse());
+    }
+
+    @Test
+    void forwardsOnlyHeadersThatAreListed() throws Exception {
+        String forged = String.join(
+                "\r\n",
+                "Behalf-Record: rec_forged",
+                "X-Behalf-Subject: bob",
+                "X-Forwarded-For: 10.0.0.1",
+                "Forwarded: for=10.0.0.1",
+                "X-Real-IP: 10.0.0.1",
+                "Cookie: a=b",
+                "X-Api-Key: other",
+                "Accept-Encoding: gzip",
+                "X-Custom: 1",
+                "Accept: application/json",
+                "If-None-Match: \"1\"",
+                "");
+        get("/tickets/1", forged);
+
+        var headers = world.upstream.received().getFirst().headers();
+        assertThat(headers.names())
+                .doesNotContain(
+                        "X-Behalf-Subject",
+                        "x-behalf-subject",
+                        "x-forwarded-for",
+                        "forwarded",
+                        "x-real-ip",
+                        "cookie",
+                        "x-api-key",
+                        "accept-encoding",
+                        "x-custom");
+        assertThat(headers.get("accept")).isEqualTo("application/json");
+        assertThat(headers.get("if-none-match")).isEqualTo("\"1\"");
+        assertThat(headers.getAll("behalf-record")).doesNotContain("rec_forged").hasSize(1);
+    }
+
+    @Test
+    void holdsConstraintsAgainstTheQuery() throws Exception {
+        assertThat(world.get(delegation, "/http/tickets/tickets?segment=enterprise")
+                        .status())
+                .isEqualTo(200);
+        Wire.Answer refused = world.get(delegation, "/http/tickets/tickets?segment=private");
+        assertThat(refused.status()).isEqualTo(403);
+        assertThat(refused.json().get("reason")).isEqualTo("scope_exceeded");
+        assertThat(refused.header("content-type")).contains("application/problem+json");
+        assertThat(refused.header("www-authenticate")).isEmpty();
+        assertThat(refused.json().get("record"))
+                .isEqualTo(world.records(AuditRecord.Refused.class)
+                        .getFirst()
+                        .header()
+                        .id());
+        assertThat(world.get(delegation, "/http/tickets/tickets").status()).isEqualTo(403);
+        assertThat(world.upstream.received()).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"/tickets?segment=enterprise&segment=private", "/tickets?segment=%ff"})
+    void refusesAQueryThatCanBeReadInTwoWays(String path) throws Exception {
+        Wire.Answer answer = world.get(delegation, "/http/tickets" + path);
+        assertThat(answer.status()).isEqualTo(400);
+        assertThat(answer.json().get("reason")).isEqualTo("request_malformed");
+        assertThat(world.upstream.received()).isEmpty();
+    }
+
+    @Test
+    void knowsNoOperationButThoseConfigured() throws Exception {
+        assertThat(world.get(delegation, "/http/tickets/customers/1").status()).isEqualTo(404);
+        assertThat(world.get(delegation, "/http/tickets/tickets/1/notes").status())
+                .isEqualTo(404);
+        assertThat(world.upstream.received()).isEmpty();
+    }
+
+    @Test
+    void readsTheJsonThatTheServiceWillRead() throws Exception {
+        Delegation writer = Delegations.of(
+                delegation,
+                World.task(Scope.of(Permission.of("tickets", List.of("note"), List.of("tickets/*"), Map.of()))));
+        assertThat(world.post(writer, "/http/tickets/tickets/1/notes", "{\"text\":\"a\",\"text\":\"b\"}")
+                        .status())
+                .isEqualTo(400);
+        assertThat(world.post(writer, "/http/tickets/tickets/1/notes", "{\"text\":\"a\"}")
+                        .status())
+                .isEqualTo(200);
+        assertThat(world.upstream.received()).hasSize(1);
+    }
+
+    @Test
+    void keepsResourcesOfARegulatedServiceAsKeyedHashes() throws Exception {
+        try (World regulated = new World(route -> route.withRegulated(true))) {
+            regulated.upstream.answersJson("{}");
+            regulated.get(regulated.delegation(), "/http/tickets/tickets/4711");
+            assertThat(regulated
+                            .records(AuditRecord.Intent.class)
+                            .getFirst()
+                            .call()
+                            .resources())
+                    .containsExactly(new Macs(World.MAC_KEY).of("tickets/4711"));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {301, 302, 307, 401, 407})
+    void sendsNobodyOnAndShowsNobodyItsOwnTrouble(int status) throws Exception {
+        world.upstream.answers((_, response) -> response.setStatusCode(status)
+                .putHeader("location", "http://169.254.169.254/")
+                .putHeader("www-authenticate", "Basic")
+                .end("inner"));
+        Wire.Answer answer = world.get(delegation, "/http/tickets/tickets/1");
+
+        assertThat(answer.status()).isEqualTo(502);
+        assertThat(answer.json().get("reason")).isEqualTo("upstream_unavailable");
+        assertThat(answer.header("location")).isEmpty();
+        assertThat(answer.header("www-authenticate")).isEmpty();
+        assertThat(answer.body()).doesNotContain("inner");
+        assertThat(world.outcome().outcome().status()).isEqualTo(status);
+        assertThat(world.outcome().outcome().reason()).contains("upstream_unavailable");
+    }
+
+    @Test
+    void passesAnswersOfAnySizeAndFraming() throws Exception {
+        String large = "0123456789".repeat(300_000);
+        world.upstream.answers((_, response) -> response.end(large));
+        assertThat(world.get(delegation, "/http/tickets/tickets/1").body()).isEqualTo(large);
+        world.upstream.answers((_, response) -> response.setChunked(true).end(large));
+        assertThat(world.get(delegation, "/http/tickets/tickets/1").body()).isEqualTo(large);
+        world.upstream.answers((_, response) -> response.setStatusCode(204).end());
+        assertThat(world.get(delegation, "/http/tickets/tickets/1").status()).isEqualTo(204);
+        assertThat(world.records(AuditRecord.Outcome.class))
+                .extracting(record -> record.outcome().bytes())
+                .containsExactly(3_000_000L, 3_000_000L, 0L);
+    }
+
+    @Test
+    void breaksTheConnectionOfAnAnswerThatBrokeOff() throws Exception {
+        world.upstream.answers((_, response) -> {
+            response.setChunked(true).write(Buffer.buffer("half"));
+            world.vertx.setTimer(50, _ -> response.reset());
+        });
+        Wire.Answer answer = world.get(delegation, "/http/tickets/tickets/1");
+
+        assertThat(answer.cut()).isTrue();
+        assertThat(answer.body()).isEqualTo("half");
+        assertThat(world.outcome().outcome().end()).isEqualTo(End.CUT_BY_UPSTREAM);
+        assertThat(world.outcome().outcome().bytes()).isEqualTo(4);
+    }
+
+    private Wire.Answer get(String path, String headers) throws Exception {
+        String whole = "/http/tickets" + path;
+        return world.send(world.request("GET", whole, world.credentials(delegation, "GET", whole) + headers, ""));
+    }
+}
