@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.jdbi.v3.core.Handle;
 import org.jspecify.annotations.Nullable;
 
 /** Agents that were registered while running. Nothing in a registration is secret: public keys, or a secret's digest. */
@@ -25,12 +26,16 @@ final class AgentTable {
                 .list());
     }
 
-    static void put(Store store, Agent agent) {
-        String registration = new String(Json.canonical(toJson(agent)), StandardCharsets.UTF_8);
-        store.transaction(sql -> sql.createUpdate("insert or replace into agent (id, registration) values (?, ?)")
+    static void put(Handle sql, Agent agent) {
+        sql.createUpdate("insert or replace into agent (id, registration) values (?, ?)")
                 .bind(0, agent.id())
-                .bind(1, registration)
-                .execute());
+                .bind(1, canonical(agent))
+                .execute();
+    }
+
+    /** RFC 8785 form of a registration. */
+    static String canonical(Agent agent) {
+        return new String(Json.canonical(toJson(agent)), StandardCharsets.UTF_8);
     }
 
     /** Also what the facts of a token commit to: the registration that was in force. */

@@ -55,9 +55,8 @@ final class Agents {
         return Optional.ofNullable(agents.get(id));
     }
 
-    /** Survives a restart; an agent of the configuration is not replaced. */
-    void register(Agent agent) {
-        AgentTable.put(store, agent);
+    /** Known from now on. */
+    void add(Agent agent) {
         agents.put(agent.id(), agent);
     }
 

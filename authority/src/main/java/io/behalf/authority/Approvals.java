@@ -186,6 +186,9 @@ final class Approvals {
         if (!login.prompt().isEmpty()) {
             query.put("prompt", login.prompt());
         }
+        if (login.prompt().equals("login")) {
+            query.put("max_age", "0"); // makes auth_time a must in the answer
+        }
         login.request().loginHint().ifPresent(hint -> query.put("login_hint", hint));
         String endpoint = parts.providers().known(provider).authorizationEndpoint();
         return Reply.redirect(endpoint + (endpoint.contains("?") ? "&" : "?") + DevelopmentProvider.query(query));
@@ -457,7 +460,8 @@ final class Approvals {
                 chosen,
                 draft.approved(),
                 random,
-                Duration.between(waiting.since(), parts.now()).toSeconds());
+                Duration.between(waiting.since(), parts.now()).toSeconds(),
+                parts.now());
         boolean high = parts.text().items(chosen.scope()).stream().anyMatch(item -> item.risk() == Risk.HIGH);
         return new Login(
                 waiting.request(),
@@ -474,6 +478,7 @@ final class Approvals {
      * @param sub the person's id at the provider, who alone may confirm
      * @param random half of the nonce's pre-image
      * @param secondsShown how long the page was before them
+     * @param chosen when they pressed the button
      */
     private record Choice(
             TaskId id,
@@ -482,7 +487,8 @@ final class Approvals {
             BehalfTask task,
             ApprovedTask approved,
             String random,
-            long secondsShown) {
+            long secondsShown,
+            Instant chosen) {
         Map<String, @Nullable Object> toJson() {
             Map<String, @Nullable Object> out = new LinkedHashMap<>();
             out.put("id", id.value());
@@ -497,6 +503,7 @@ final class Approvals {
             out.put("salt", approved.salt());
             out.put("random", random);
             out.put("seconds_shown", secondsShown);
+            out.put("chosen", chosen.getEpochSecond());
             return out;
         }
 
@@ -517,7 +524,8 @@ final class Approvals {
                             Shelf.text(json, "locale"),
                             Shelf.text(json, "salt")),
                     Shelf.text(json, "random"),
-                    json.get("seconds_shown") instanceof Long seconds ? seconds : 0);
+                    json.get("seconds_shown") instanceof Long seconds ? seconds : 0,
+                    Instant.ofEpochSecond(json.get("chosen") instanceof Long seconds ? seconds : 0));
         }
     }
 
@@ -526,6 +534,9 @@ final class Approvals {
     private Reply approve(Login login, Choice choice, SignedToken confirmed) {
         if (!confirmed.signed().sub().equals(choice.sub())) {
             return denied(login.request(), "Another person signed in than the one who approved.");
+        }
+        if (login.prompt().equals("login") && !signedInSince(choice.chosen(), confirmed.signed())) {
+            return denied(login.request(), "The provider did not ask the person to sign in again.");
         }
         Agent agent = parts.agents().find(login.request().agent()).orElseThrow();
         KnownTask task = starts.approvedTask(
@@ -550,6 +561,12 @@ final class Approvals {
             return Answer.ok(true);
         });
         return Reply.redirect(login.request().answer(parts.config().issuer(), Map.of("code", code)));
+    }
+
+    /** OpenID Connect Core 1.0 §3.1.2.1: a provider may ignore the wish; {@code auth_time} tells. */
+    private static boolean signedInSince(Instant chosen, Providers.Signed confirmed) {
+        return confirmed.claims().get("auth_time") instanceof Long at
+                && at >= chosen.minus(Providers.MAX_SKEW).getEpochSecond();
     }
 
     // ---- 7: the agent redeems the code

@@ -8,6 +8,8 @@ import io.behalf.core.delegation.Reason;
 import io.behalf.core.delegation.Refusal;
 import io.behalf.core.delegation.TaskId;
 import io.behalf.core.jose.SignatureAlgorithm;
+import io.behalf.core.record.AuditRecord.Event;
+import io.behalf.core.record.AuditRecord.Lifecycle;
 import io.behalf.verifier.DelegationVerifier;
 import io.behalf.verifier.DpopProofs;
 import io.behalf.verifier.IssuerKeys;
@@ -18,6 +20,7 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -188,7 +191,20 @@ public final class Authority implements AutoCloseable {
         if (config.agents().stream().anyMatch(known -> known.id().equals(agent.id()))) {
             throw new IllegalArgumentException("agent " + agent.id() + " stands in the configuration");
         }
-        parts.agents().register(agent);
+        if (parts.agents().find(agent.id()).equals(Optional.of(agent))) {
+            return;
+        }
+        Lifecycle change = parts.issuer()
+                .record(
+                        Event.CONFIGURATION,
+                        Map.of(
+                                "agent", agent.id(),
+                                "registration_sha256", Digests.hex(AgentTable.canonical(agent))));
+        parts.changes().commit(List.of(change), sql -> {
+            AgentTable.put(sql, agent);
+            return Answer.ok(true);
+        });
+        parts.agents().add(agent);
     }
 
     public Optional<AuthorityConfig.Agent> agent(String id) {
@@ -230,7 +246,7 @@ public final class Authority implements AutoCloseable {
     private static void loadStops(Store store, TaskTable tasks, LiveStops live, Instant now) {
         store.transaction(sql -> {
             StopRow.inForce(sql, now).forEach(live::keep);
-            tasks.stopped(sql, now).forEach((id, reason) -> live.keep(StopRow.ofTask(id, reason, now, Instant.MAX)));
+            tasks.stopped(sql, now).forEach(live::keep);
             return true;
         });
     }

@@ -125,6 +125,22 @@ final class Issuer {
                 header(task, List.of(task.agent()), Optional.empty()), event, by, new LinkedHashMap<>(data));
     }
 
+    /** A lifecycle record about this server, which no task knows of. */
+    Lifecycle record(Event event, Map<String, ? extends @Nullable Object> data) {
+        Instant now = clock.instant();
+        AuditRecord.Header header = new AuditRecord.Header(
+                Ids.next("rec", now, random),
+                now,
+                config.node(),
+                Optional.empty(),
+                Optional.empty(),
+                List.of(),
+                Optional.empty(),
+                Optional.empty(),
+                false);
+        return new Lifecycle(header, event, "operator", new LinkedHashMap<>(data));
+    }
+
     private AuditRecord.Header header(KnownTask task, List<String> actors, Optional<AuditRecord.Held> held) {
         Instant now = clock.instant();
         Basis basis =

@@ -41,6 +41,7 @@ final class Store implements AutoCloseable {
                     .dataSource(source)
                     .locations("classpath:io/behalf/authority/sqlite")
                     .table("authority_schema")
+                    .loggers(MigrationLog.class.getName())
                     .load()
                     .migrate();
             return new Store(source.getConnection());

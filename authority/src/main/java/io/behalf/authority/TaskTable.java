@@ -157,14 +157,16 @@ final class TaskTable {
                 .list();
     }
 
-    /** Stopped tasks, tokens of which could still be shown. */
-    Map<TaskId, Reason> stopped(Handle sql, Instant now) {
-        Map<TaskId, Reason> out = new LinkedHashMap<>();
-        sql.createQuery("select id, reason from task where state in ('stopped', 'ended') and ends > ?")
+    /** Stops of tasks, tokens of which could still be shown. */
+    List<StopRow> stopped(Handle sql, Instant now) {
+        return sql.createQuery("select id, reason, ends from task where state in ('stopped', 'ended') and ends > ?")
                 .bind(0, now.getEpochSecond())
-                .map((row, ctx) -> out.put(new TaskId(row.getString(1)), reason(row.getString(2))))
+                .map((row, ctx) -> StopRow.ofTask(
+                        new TaskId(row.getString(1)),
+                        reason(row.getString(2)),
+                        now,
+                        Instant.ofEpochSecond(row.getLong(3))))
                 .list();
-        return out;
     }
 
     private Optional<byte[]> sealed(Handle sql, TaskId id, String column) {
