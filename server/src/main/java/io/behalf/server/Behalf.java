@@ -1,5 +1,7 @@
 package io.behalf.server;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -7,12 +9,13 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The command line: one word for each thing Behalf does. Exit codes: 0 fine, 1 the answer is no, 2 usage, 3 a dependency is unreachable. */
+/** The command line: one word for each thing Behalf does. Exit codes are {@link Exit}'s. */
 @Command(
         name = "behalf",
         mixinStandardHelpOptions = true,
         versionProvider = Behalf.Version.class,
-        description = "Delegated authority for agents, and the record of what was done with it.")
+        description = "Delegated authority for agents, and the record of what was done with it.",
+        subcommands = {ConfigCommand.class})
 public final class Behalf implements Runnable {
     @Spec
     private CommandSpec spec;
@@ -20,12 +23,40 @@ public final class Behalf implements Runnable {
     Behalf() {}
 
     public static void main(String[] args) {
-        System.exit(new CommandLine(new Behalf()).execute(args));
+        System.exit(commandLine().execute(args));
+    }
+
+    static CommandLine commandLine() {
+        return new CommandLine(new Behalf())
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setExecutionExceptionHandler(Behalf::failed);
     }
 
     @Override
     public void run() {
         throw new ParameterException(spec.commandLine(), "Name a command.");
+    }
+
+    private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {
+        return switch (e) {
+            case CommandFailed said -> {
+                command.getErr().println(said.getMessage());
+                yield said.exit();
+            }
+            case IOException fault -> unreachable(fault, command);
+            case UncheckedIOException fault -> unreachable(fault, command);
+            // a fault of ours: whoever reports it needs all of it
+            case RuntimeException fault -> {
+                fault.printStackTrace(command.getErr());
+                yield Exit.UNREACHABLE;
+            }
+            default -> unreachable(e, command);
+        };
+    }
+
+    private static int unreachable(Exception fault, CommandLine command) {
+        command.getErr().println(fault.getMessage());
+        return Exit.UNREACHABLE;
     }
 
     static final class Version implements IVersionProvider {

@@ -1,0 +1,52 @@
+package io.behalf.server.sample;
+
+import io.vertx.core.Future;
+import io.vertx.core.Handler;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import java.net.URI;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** An HTTP server on a free port of loopback, for the pretend parts. */
+public final class SampleServer {
+    static final String HOST = "127.0.0.1";
+    /** Largest request body that a pretend part reads. */
+    static final int MAX_BODY = 1 << 20;
+
+    private final HttpServer server;
+
+    private SampleServer(HttpServer server) {
+        this.server = server;
+    }
+
+    static Future<SampleServer> start(Vertx vertx, Handler<HttpServerRequest> handler) {
+        return vertx.createHttpServer().requestHandler(handler).listen(0, HOST).map(SampleServer::new);
+    }
+
+    public URI address() {
+        return URI.create("http://" + HOST + ":" + server.actualPort());
+    }
+
+    public Future<Void> close() {
+        return server.close();
+    }
+
+    /** The body, or 413. */
+    static Future<Buffer> body(HttpServerRequest request) {
+        return request.body()
+                .compose(body -> body.length() <= MAX_BODY
+                        ? Future.succeededFuture(body)
+                        : answer(request.response(), 413, Map.of("error", "too large"))
+                                .compose(_ -> Future.failedFuture("too large")));
+    }
+
+    static Future<Void> answer(HttpServerResponse response, int status, @Nullable Object json) {
+        return response.setStatusCode(status)
+                .putHeader("content-type", "application/json")
+                .end(Buffer.buffer(SampleJson.bytes(json)));
+    }
+}

@@ -1,0 +1,196 @@
+package io.behalf.server.sample;
+
+import io.behalf.core.delegation.Ask;
+import io.behalf.core.delegation.Checked;
+import io.behalf.core.delegation.Refusal;
+import io.behalf.core.delegation.WithinDelegation;
+import io.behalf.core.delegation.Wording;
+import io.behalf.core.jose.SignatureAlgorithm;
+import io.behalf.core.jose.SigningKey;
+import io.behalf.core.json.CanonicalWriter;
+import io.behalf.core.json.Json;
+import io.behalf.core.record.AuditRecord;
+import io.behalf.core.record.RecordEncoder;
+import io.behalf.verifier.DelegationVerifier;
+import io.behalf.verifier.DownstreamChain;
+import io.behalf.verifier.DpopProofs;
+import io.behalf.verifier.IssuerKeys;
+import io.behalf.verifier.Presented;
+import io.behalf.verifier.Revocations;
+import io.behalf.verifier.ServiceGuard;
+import io.behalf.verifier.VerifiedDelegation;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.RequestOptions;
+import java.net.URI;
+import java.time.Clock;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * A pretend HTTP service that trusts no gateway: it checks the delegation of each call with the same verifier, decides
+ * on what the person may do, and hands in a record of its own under its own key before it answers.
+ */
+public final class TicketService {
+    public static final String NAME = "tickets";
+    public static final String READ = "read";
+    public static final String WRITE = "write";
+
+    private static final int PROOFS_REMEMBERED = 4_096;
+    private static final int CREATED = 201;
+
+    private final String audience;
+    private final URI authority;
+    private final HttpClient client;
+    private final Clock clock;
+    private final ServiceGuard guard;
+    private volatile Optional<IssuerKeys> keys = Optional.empty();
+    /** Records are handed in one after the other, because each names the one before. */
+    private Future<Void> handedIn = Future.succeededFuture();
+
+    private TicketService(Vertx vertx, String audience, URI authority, SigningKey key, Clock clock) {
+        this.audience = audience;
+        this.authority = authority;
+        this.client = vertx.createHttpClient();
+        this.clock = clock;
+        var verifier = new DelegationVerifier(
+                issuer -> issuer.equals(authority.toString()) ? keys : Optional.empty(),
+                Revocations.NONE, // tokens made for it live five minutes at most, and the gateway stops sooner
+                new DpopProofs(PROOFS_REMEMBERED, DpopProofs.Nonces.NOT_DEMANDED));
+        this.guard = new ServiceGuard(
+                verifier,
+                new WithinDelegation(WithinDelegation.DEFAULT_MAX_ACTORS, Wording.PLAIN),
+                new DownstreamChain(NAME, key, DownstreamChain.Position.START));
+    }
+
+    /**
+     * @param audience of the tokens that it accepts: a name of its own, as its port is not known before it listens
+     * @param authority where the keys are, and where its records go
+     * @param key a new one: its chain of records begins with it
+     */
+    public static Future<SampleServer> start(Vertx vertx, String audience, URI authority, SigningKey key, Clock clock) {
+        TicketService service = new TicketService(vertx, audience, authority, key, clock);
+        return SampleServer.start(vertx, service::handle);
+    }
+
+    private void handle(HttpServerRequest request) {
+        request.pause();
+        Future<Void> known = keys.isPresent() ? Future.succeededFuture() : fetchKeys();
+        known.onComplete(_ -> {
+            request.resume();
+            check(request);
+        });
+    }
+
+    private void check(HttpServerRequest request) {
+        Optional<String> id = Optional.of(request.path())
+                .filter(path -> path.startsWith("/tickets/"))
+                .map(path -> path.substring("/tickets/".length()));
+        String action = request.method() == HttpMethod.GET ? READ : WRITE;
+        List<String> resources = id.map(ticket -> List.of("tickets/" + ticket)).orElse(List.of());
+        var call = new AuditRecord.Call(
+                AuditRecord.Surface.DOWNSTREAM,
+                NAME,
+                action,
+                resources,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                -1);
+        var guarded = guard.check(
+                presented(request),
+                new Ask(NAME, action, resources, Map.of()),
+                call,
+                Optional.ofNullable(request.getHeader("behalf-record")),
+                Optional.empty(),
+                clock.instant());
+        Future<Void> recorded = guarded.record().map(this::handIn).orElse(Future.succeededFuture());
+        recorded.onSuccess(_ -> {
+                    switch (guarded.answer()) {
+                        case Checked.Passed<VerifiedDelegation> _ -> answer(request, id);
+                        case Checked.Refused<VerifiedDelegation>(var no) -> refuse(request, no);
+                    }
+                })
+                // no record, no answer: the rule that the gateway keeps too
+                .onFailure(_ -> SampleServer.answer(request.response(), 503, Map.of("title", "record_unavailable")));
+    }
+
+    private Presented presented(HttpServerRequest request) {
+        String header = Optional.ofNullable(request.getHeader("authorization")).orElse("");
+        boolean dpop = header.startsWith("DPoP ");
+        return new Presented(
+                dpop ? Optional.of(header.substring("DPoP ".length())) : Optional.empty(),
+                dpop ? Presented.Scheme.DPOP : Presented.Scheme.NONE,
+                request.headers().getAll("dpop"),
+                Optional.empty(),
+                request.method().name(),
+                "http://" + SampleServer.HOST + ":" + request.localAddress().port() + request.path(),
+                Set.of(audience),
+                false);
+    }
+
+    private synchronized Future<Void> handIn(AuditRecord.Downstream record) {
+        CanonicalWriter bytes = new CanonicalWriter();
+        RecordEncoder.encode(record, 0, null, bytes);
+        Buffer body = Buffer.buffer(bytes.toByteArray());
+        Future<Void> mine = handedIn.transform(_ -> post(body).recover(_ -> post(body)));
+        handedIn = mine;
+        return mine;
+    }
+
+    private Future<Void> post(Buffer record) {
+        return client.request(new RequestOptions()
+                        .setMethod(HttpMethod.POST)
+                        .setAbsoluteURI(authority + "/api/v1/downstream"))
+                .compose(request ->
+                        request.putHeader("content-type", "application/json").send(record))
+                .compose(answer -> answer.statusCode() == CREATED
+                        ? Future.succeededFuture()
+                        : Future.failedFuture("the ledger answered " + answer.statusCode()));
+    }
+
+    private Future<Void> fetchKeys() {
+        return client.request(new RequestOptions().setMethod(HttpMethod.GET).setAbsoluteURI(authority + "/oauth/jwks"))
+                .compose(asked -> asked.send())
+                .compose(answer -> answer.body())
+                .map(body -> {
+                    try {
+                        keys = Optional.of(IssuerKeys.fromJwks(
+                                Json.readObject(body.getBytes()), Set.of(SignatureAlgorithm.ES256)));
+                    } catch (Json.Malformed e) {
+                        keys = Optional.empty();
+                    }
+                    return null;
+                });
+    }
+
+    private static void answer(HttpServerRequest request, Optional<String> id) {
+        if (request.method() != HttpMethod.GET) {
+            SampleServer.answer(request.response(), 200, Map.of("changed", true));
+        } else if (id.isEmpty()) {
+            SampleServer.answer(
+                    request.response(),
+                    200,
+                    Tickets.ALL.stream().map(Tickets.Ticket::toJson).toList());
+        } else {
+            Optional<Tickets.Ticket> ticket = Tickets.find(id.get());
+            SampleServer.answer(
+                    request.response(),
+                    ticket.isPresent() ? 200 : 404,
+                    ticket.map(Tickets.Ticket::toJson).orElse(Map.of()));
+        }
+    }
+
+    private static void refuse(HttpServerRequest request, Refusal no) {
+        SampleServer.answer(
+                request.response(), no.httpStatus(), Map.of("title", no.reason().code(), "detail", no.sentence()));
+    }
+}
