@@ -4,7 +4,6 @@ import io.behalf.authority.AuthorityConfig;
 import io.behalf.authority.AuthorityConfig.Agent;
 import io.behalf.authority.AuthorityConfig.Audience;
 import io.behalf.authority.AuthorityConfig.Authentication;
-import io.behalf.authority.AuthorityConfig.Provider;
 import io.behalf.authority.AuthorityConfig.Rights;
 import io.behalf.core.delegation.OnBehalfOf;
 import io.behalf.core.delegation.Scope;
@@ -51,7 +50,7 @@ final class AuthorityReader {
         String issuer = section.text("issuer", base.toString());
         boolean unbound = section.flag("allow-unbound", development);
         Optional<AuthorityConfig.Lifetimes> lifetimes = lifetimes(section.section("lifetimes"));
-        List<Provider> providers = section.sections("providers").stream()
+        List<AuthorityConfig.Provider> providers = section.sections("providers").stream()
                 .map(this::provider)
                 .flatMap(Optional::stream)
                 .toList();
@@ -98,7 +97,7 @@ final class AuthorityReader {
         return s.make(before, () -> new AuthorityConfig.Lifetimes(token, task, longest));
     }
 
-    private Optional<Provider> provider(Section s) {
+    private Optional<AuthorityConfig.Provider> provider(Section s) {
         int before = s.problemCount();
         String name = s.text("name");
         String issuer = s.text("issuer");
@@ -118,7 +117,7 @@ final class AuthorityReader {
             s.refuse("rights", "is missing: what this provider's people may do");
         }
         Rights rights = s.has("rights") ? new Rights.ByClaims(rules) : new Rights.Unlimited();
-        return s.make(before, () -> new Provider(name, issuer, client, secret, audiences, rights));
+        return s.make(before, () -> new AuthorityConfig.Provider(name, issuer, client, secret, audiences, rights));
     }
 
     private Optional<Agent> agent(Section s) {

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.behalf.authority.AuthorityConfig;
 import io.behalf.authority.AuthorityConfig.Agent;
 import io.behalf.authority.AuthorityConfig.Authentication;
-import io.behalf.authority.AuthorityConfig.Provider;
 import io.behalf.authority.AuthorityConfig.Rights;
 import io.behalf.core.delegation.OnBehalfOf;
 import io.behalf.core.delegation.ScopeWords;
@@ -57,7 +56,7 @@ class ConfigurationKeysTest {
               rules: [{id: office-hours, effect: permit}]
             """;
 
-    private static final Object REQUIRED = "required";
+    private static final String REQUIRED = "required";
 
     /** @param byDefault {@link #REQUIRED} where a file without it is refused or where one of several must stand */
     record Key(String name, Function<Configuration, ?> read, Object byDefault, Object written) {
@@ -116,7 +115,7 @@ class ConfigurationKeysTest {
     }
 
     private static List<Key> authorityKeys() {
-        Function<Configuration, Provider> provider =
+        Function<Configuration, AuthorityConfig.Provider> provider =
                 c -> c.authority().providers().getFirst();
         Function<Configuration, Rights.Rule> right =
                 c -> switch (provider.apply(c).rights()) {
@@ -146,21 +145,29 @@ class ConfigurationKeysTest {
                         c -> c.authority().lifetimes().longestTask(),
                         Duration.ofDays(7),
                         Duration.ofDays(2)),
-                new Key("authority.providers[].name", provider.andThen(Provider::name), REQUIRED, "corp"),
+                new Key(
+                        "authority.providers[].name",
+                        provider.andThen(AuthorityConfig.Provider::name),
+                        REQUIRED,
+                        "corp"),
                 new Key(
                         "authority.providers[].issuer",
-                        provider.andThen(Provider::issuer),
+                        provider.andThen(AuthorityConfig.Provider::issuer),
                         REQUIRED,
                         "https://id.example"),
-                new Key("authority.providers[].client-id", provider.andThen(Provider::clientId), REQUIRED, "behalf"),
+                new Key(
+                        "authority.providers[].client-id",
+                        provider.andThen(AuthorityConfig.Provider::clientId),
+                        REQUIRED,
+                        "behalf"),
                 new Key(
                         "authority.providers[].client-secret",
-                        provider.andThen(Provider::clientSecret),
+                        provider.andThen(AuthorityConfig.Provider::clientSecret),
                         Optional.empty(),
                         Optional.of("corp-secret")),
                 new Key(
                         "authority.providers[].audiences",
-                        provider.andThen(Provider::audiences),
+                        provider.andThen(AuthorityConfig.Provider::audiences),
                         Set.of(),
                         Set.of("behalf-api")),
                 new Key("authority.providers[].rights[].claim", right.andThen(Rights.Rule::claim), REQUIRED, "groups"),
@@ -453,7 +460,7 @@ class ConfigurationKeysTest {
     }
 
     static Stream<Key> withDefault() {
-        return keys().stream().filter(key -> key.byDefault() != REQUIRED);
+        return keys().stream().filter(key -> !REQUIRED.equals(key.byDefault()));
     }
 
     @ParameterizedTest
@@ -508,7 +515,7 @@ class ConfigurationKeysTest {
         Set<String> leaves = new TreeSet<>();
         for (String key : asked) {
             boolean holdsOthers = asked.stream()
-                    .anyMatch(other -> other.startsWith(key + ".") && !isSource(other)
+                    .anyMatch(other -> (other.startsWith(key + ".") && !isSource(other))
                             || other.startsWith(key + "[].")
                             || other.startsWith(key + ".<name>"));
             if (!holdsOthers && !isSource(key)) {

@@ -35,6 +35,12 @@ public final class SampleServer {
         return server.close();
     }
 
+    /** The path; empty for a request that has none, which no part answers. */
+    static String path(HttpServerRequest request) {
+        String path = request.path();
+        return path == null ? "" : path;
+    }
+
     /** The body, or 413. */
     static Future<Buffer> body(HttpServerRequest request) {
         return request.body()

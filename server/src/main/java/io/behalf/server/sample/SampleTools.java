@@ -24,7 +24,7 @@ public final class SampleTools {
     }
 
     private static void handle(HttpServerRequest request) {
-        switch (request.method() + " " + request.path()) {
+        switch (request.method() + " " + SampleServer.path(request)) {
             case "POST " + PATH ->
                 SampleServer.body(request).onSuccess(body -> {
                     try {

@@ -21,7 +21,7 @@ public final class ScriptedModel {
     }
 
     private static void handle(HttpServerRequest request) {
-        switch (request.method() + " " + request.path()) {
+        switch (request.method() + " " + SampleServer.path(request)) {
             case "POST /v1/chat/completions" -> ask(request, ScriptedModel::openAi);
             case "POST /v1/messages" -> ask(request, ScriptedModel::anthropic);
             case "GET /v1/models" ->

@@ -89,10 +89,10 @@ public final class TicketService {
     }
 
     private void check(HttpServerRequest request) {
-        Optional<String> id = Optional.of(request.path())
+        Optional<String> id = Optional.of(SampleServer.path(request))
                 .filter(path -> path.startsWith("/tickets/"))
                 .map(path -> path.substring("/tickets/".length()));
-        String action = request.method() == HttpMethod.GET ? READ : WRITE;
+        String action = HttpMethod.GET.equals(request.method()) ? READ : WRITE;
         List<String> resources = id.map(ticket -> List.of("tickets/" + ticket)).orElse(List.of());
         var call = new AuditRecord.Call(
                 AuditRecord.Surface.DOWNSTREAM,
@@ -132,7 +132,7 @@ public final class TicketService {
                 request.headers().getAll("dpop"),
                 Optional.empty(),
                 request.method().name(),
-                "http://" + SampleServer.HOST + ":" + request.localAddress().port() + request.path(),
+                "http://" + SampleServer.HOST + ":" + request.localAddress().port() + SampleServer.path(request),
                 Set.of(audience),
                 false);
     }
@@ -173,7 +173,7 @@ public final class TicketService {
     }
 
     private static void answer(HttpServerRequest request, Optional<String> id) {
-        if (request.method() != HttpMethod.GET) {
+        if (!HttpMethod.GET.equals(request.method())) {
             SampleServer.answer(request.response(), 200, Map.of("changed", true));
         } else if (id.isEmpty()) {
             SampleServer.answer(
