@@ -165,6 +165,22 @@ class LedgerIndexTest {
     }
 
     @Test
+    void aLedgerThatIsWrittenCanBeSearchedBesideIt() throws Exception {
+        TaskId task = records.task();
+        try (EmbeddedLedger ledger = open()) {
+            append(ledger, List.of(records.refusal(task), records.refusal(records.task())));
+            caughtUp(ledger, 2);
+            try (ClosedLedger snapshot = ClosedLedger.snapshot(settings(data).directory())) {
+                append(ledger, List.of(records.refusal(task)));
+                caughtUp(ledger, 3);
+                assertThat(snapshot.size()).isEqualTo(2);
+                assertThat(snapshot.index(SOON).lookup(IndexKey.TASK, task.value()))
+                        .containsExactly(0);
+            }
+        }
+    }
+
+    @Test
     void findsTheChainOfATaskThatWasLetGo() throws Exception {
         LedgerSettings few = settings(data).withResidentTasks(4);
         List<TaskId> tasks = new ArrayList<>();

@@ -133,7 +133,8 @@ public record BehalfTask(
         }
     }
 
-    static Scope permissions(@Nullable Object value) throws Json.Malformed {
+    /** The member {@code permissions} alone, as records hold it. */
+    public static Scope permissions(@Nullable Object value) throws Json.Malformed {
         if (!(value instanceof List<?> list)) {
             throw malformed("permissions is an array");
         }
@@ -159,7 +160,8 @@ public record BehalfTask(
         return new Scope(permissions);
     }
 
-    static Limits limits(@Nullable Object value) throws Json.Malformed {
+    /** The member {@code limits} alone; null means that there are none. */
+    public static Limits limits(@Nullable Object value) throws Json.Malformed {
         if (value == null) {
             return Limits.NONE;
         }
