@@ -15,7 +15,13 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = Behalf.Version.class,
         description = "Delegated authority for agents, and the record of what was done with it.",
-        subcommands = {ConfigCommand.class})
+        subcommands = {
+            TaskCommand.class,
+            TasksCommand.class,
+            VerifyCommand.class,
+            ConfigCommand.class,
+            BenchCommand.class
+        })
 public final class Behalf implements Runnable {
     @Spec
     private CommandSpec spec;

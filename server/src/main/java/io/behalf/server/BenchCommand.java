@@ -1,0 +1,198 @@
+package io.behalf.server;
+
+import io.behalf.ledger.EmbeddedLedger;
+import io.behalf.ledger.LedgerBench;
+import io.behalf.ledger.LedgerSettings;
+import io.behalf.policy.PolicyBench;
+import io.behalf.verifier.VerifierBench;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code behalf bench}: the published figures, on this machine. What counts is how they stand to each other. */
+@Command(
+        name = "bench",
+        mixinStandardHelpOptions = true,
+        description = "Measures the ledger, the verifier and the policy on this machine.")
+final class BenchCommand implements Callable<Integer> {
+    private static final int FEW_RULES = 10;
+    private static final int MANY_RULES = 1_000;
+
+    enum Part {
+        LEDGER,
+        VERIFIER,
+        POLICY
+    }
+
+    @Parameters(paramLabel = "NAME", arity = "0..1", description = "One of ${COMPLETION-CANDIDATES}; all without it.")
+    private Optional<Part> part = Optional.empty();
+
+    @Option(
+            names = "--records",
+            paramLabel = "N",
+            defaultValue = "200000",
+            description = "Records that the ledger writes flat out (${DEFAULT-VALUE}), after as many for warm-up.")
+    private int records = 200_000;
+
+    @Option(
+            names = "--pace",
+            paramLabel = "N",
+            defaultValue = "2000",
+            description = "Appends a second while the wait of one is measured (${DEFAULT-VALUE}).")
+    private int pace = 2_000;
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "N",
+            defaultValue = "10",
+            description = "How long that is (${DEFAULT-VALUE}).")
+    private int seconds = 10;
+
+    @Option(
+            names = "--dir",
+            paramLabel = "DIR",
+            description =
+                    "Where the ledger is written, on the disk to be measured: a folder in it is made and removed.")
+    private Optional<Path> dir = Optional.empty();
+
+    @Option(names = "--json", description = "Print facts as JSON.")
+    private boolean json;
+
+    @Spec
+    private CommandSpec spec;
+
+    private final Clock clock = Clock.systemUTC();
+
+    BenchCommand() {}
+
+    /** @param value whole; times in nanoseconds, ratios in hundredths */
+    private record Figure(String name, long value, String text) {}
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        if (records < 1 || pace < 1 || seconds < 1) {
+            throw CommandFailed.usage("--records, --pace and --seconds are positive.");
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        Map<String, @Nullable Object> all = new LinkedHashMap<>();
+        for (Part each : part.map(List::of).orElse(List.of(Part.values()))) {
+            List<Figure> figures =
+                    switch (each) {
+                        case LEDGER -> ledger();
+                        case VERIFIER -> verifier();
+                        case POLICY -> policy();
+                    };
+            String name = each.name().toLowerCase(Locale.ROOT);
+            if (json) {
+                Map<String, @Nullable Object> facts = new LinkedHashMap<>();
+                figures.forEach(figure -> facts.put(figure.name(), figure.value()));
+                all.put(name, facts);
+            } else {
+                out.println(name);
+                figures.forEach(
+                        figure -> out.println(String.format(Locale.ROOT, "  %-42s %s", figure.name(), figure.text())));
+                out.flush();
+            }
+        }
+        if (json) {
+            out.println(JsonText.of(all));
+        }
+        out.flush();
+        return Exit.FINE;
+    }
+
+    private List<Figure> ledger() throws IOException, InterruptedException {
+        Path folder = dir.isPresent()
+                ? Files.createTempDirectory(dir.get(), "behalf-bench")
+                : Files.createTempDirectory("behalf-bench");
+        try {
+            LedgerBench.Result result;
+            try (EmbeddedLedger ledger = EmbeddedLedger.open(LedgerSettings.in(folder))) {
+                result = LedgerBench.run(ledger, records, pace, Duration.ofSeconds(seconds));
+            }
+            return List.of(
+                    count("durable_per_second", result.durablePerSecond()),
+                    count("integrated_per_second", result.integratedPerSecond()),
+                    ratio("integrated_to_durable", result.integratedPerSecond(), result.durablePerSecond()),
+                    count("appends_per_second_paced", result.paced()),
+                    micros("append_median_nanos", result.p50Micros()),
+                    micros("append_p99_nanos", result.p99Micros()),
+                    micros("append_longest_nanos", result.maxMicros()),
+                    ratio("append_p99_to_median", result.p99Micros(), result.p50Micros()));
+        } finally {
+            remove(folder);
+        }
+    }
+
+    private List<Figure> verifier() {
+        VerifierBench.Figures figures = VerifierBench.run(VerifierBench.ROUNDS, clock.instant());
+        return List.of(
+                micros("signature_check_nanos", figures.rawCheck()),
+                micros("new_token_nanos", figures.newToken()),
+                ratio("new_token_to_signature_check", figures.newToken(), figures.rawCheck()),
+                micros("known_token_nanos", figures.knownToken()),
+                ratio("known_token_to_signature_check", figures.knownToken(), figures.rawCheck()),
+                micros("known_token_with_proof_nanos", figures.knownTokenWithProof()),
+                ratio("known_token_with_proof_to_signature_check", figures.knownTokenWithProof(), figures.rawCheck()));
+    }
+
+    private List<Figure> policy() {
+        PolicyBench.Figures few = PolicyBench.run(FEW_RULES, clock.instant());
+        PolicyBench.Figures many = PolicyBench.run(MANY_RULES, clock.instant());
+        List<Figure> out = new ArrayList<>();
+        for (PolicyBench.Figures figures : List.of(few, many)) {
+            out.add(micros("decision_of_" + figures.rules() + "_rules_median_nanos", figures.median()));
+            out.add(micros("decision_of_" + figures.rules() + "_rules_p99_nanos", figures.p99()));
+        }
+        out.add(ratio("median_of_many_to_few_rules", many.median(), few.median()));
+        return out;
+    }
+
+    private static Figure count(String name, long value) {
+        return new Figure(name, value, String.format(Locale.ROOT, "%,d", value));
+    }
+
+    private static Figure micros(String name, double micros) {
+        return new Figure(name, Math.round(micros * 1_000), String.format(Locale.ROOT, "%,.2f µs", micros));
+    }
+
+    private static Figure micros(String name, long micros) {
+        return micros(name, (double) micros);
+    }
+
+    private static Figure ratio(String name, long a, long b) {
+        return ratio(name, (double) a, (double) b);
+    }
+
+    private static Figure ratio(String name, double a, double b) {
+        double ratio = b == 0 ? 0 : a / b;
+        return new Figure(name, Math.round(ratio * 100), String.format(Locale.ROOT, "%.2f times", ratio));
+    }
+
+    private static void remove(Path folder) throws IOException {
+        List<Path> deepestFirst;
+        try (var all = Files.walk(folder)) {
+            deepestFirst = all.sorted(Comparator.reverseOrder()).toList();
+        }
+        for (Path path : deepestFirst) {
+            Files.deleteIfExists(path);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+package io.behalf.server;
+
+import io.behalf.authority.Identities;
+import io.behalf.authority.Identities.Identity;
+import io.behalf.core.delegation.TaskId;
+import io.behalf.ledger.ClosedLedger;
+import io.behalf.ledger.LedgerFault;
+import io.behalf.ledger.LedgerIndex;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A data directory to read: its logs, and who is behind the tasks where the store and its key are there. Changes nothing but
+ * the index, and not even that while a server runs on it: then what is under the last checkpoint is read.
+ */
+final class DataReader implements AutoCloseable {
+    /** Longest wait for an index that has to be made first. */
+    private static final Duration INDEX_WAIT = Duration.ofMinutes(10);
+
+    private final List<ClosedLedger> ledgers = new ArrayList<>();
+    private final List<TaskReader> logs = new ArrayList<>();
+    private final Optional<Identities> identities;
+
+    private DataReader(Path data, List<String> names) {
+        try {
+            for (String name : names) {
+                ClosedLedger ledger = ledger(data, name);
+                ledgers.add(ledger);
+                logs.add(reader(ledger, name));
+            }
+            identities = Identities.open(data);
+        } catch (RuntimeException e) {
+            closeLedgers();
+            throw e;
+        }
+    }
+
+    static DataReader open(Path data) {
+        List<String> names = readable(data);
+        if (names.isEmpty()) {
+            throw CommandFailed.usage(
+                    "There is no ledger in " + data + ": name the data directory with --data or BEHALF_DATA.");
+        }
+        return new DataReader(data, names);
+    }
+
+    private static List<String> readable(Path data) {
+        return ledgers(data).stream()
+                .filter(name -> Files.exists(log(data, name).resolve("checkpoint")))
+                .toList();
+    }
+
+    /** Names of the logs in a data directory, whole or not; none where it is not one. */
+    static List<String> ledgers(Path data) {
+        Path ledgers = data.resolve("ledger");
+        if (!Files.isDirectory(ledgers)) {
+            return List.of();
+        }
+        try (var folders = Files.list(ledgers)) {
+            return folders.filter(Files::isDirectory)
+                    .map(folder -> String.valueOf(folder.getFileName()))
+                    .sorted()
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static Path log(Path data, String name) {
+        return data.resolve("ledger").resolve(name);
+    }
+
+    List<TaskReader> logs() {
+        return List.copyOf(logs);
+    }
+
+    Optional<Identity> identity(TaskId task) {
+        return identities.flatMap(store -> store.of(task));
+    }
+
+    boolean opensIdentities() {
+        return identities.isPresent();
+    }
+
+    @Override
+    public void close() {
+        closeLedgers();
+        identities.ifPresent(Identities::close);
+    }
+
+    private void closeLedgers() {
+        ledgers.forEach(ClosedLedger::close);
+    }
+
+    private static ClosedLedger ledger(Path data, String name) {
+        try {
+            return ClosedLedger.open(data, name);
+        } catch (LedgerFault locked) {
+            if (locked.code() == LedgerFault.Code.LOCKED) {
+                return ClosedLedger.snapshot(log(data, name));
+            }
+            throw locked;
+        } catch (UncheckedIOException e) {
+            if (e.getCause() instanceof AccessDeniedException) { // somebody else's directory
+                return ClosedLedger.snapshot(log(data, name));
+            }
+            throw e;
+        }
+    }
+
+    private static TaskReader reader(ClosedLedger ledger, String name) {
+        try {
+            LedgerIndex index = ledger.index(INDEX_WAIT);
+            if (index.caughtUpTo() < ledger.size()) {
+                throw CommandFailed.unreachable("The index of the log " + name + " cannot be made: it stops at entry "
+                        + index.caughtUpTo() + " of " + ledger.size() + ". Run behalf verify.");
+            }
+            return new TaskReader(ledger.reader(), index::lookup);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw CommandFailed.unreachable("Interrupted while the index of the log " + name + " was made.");
+        }
+    }
+}

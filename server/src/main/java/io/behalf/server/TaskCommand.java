@@ -1,0 +1,107 @@
+package io.behalf.server;
+
+import io.behalf.ledger.IndexKey;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code behalf task}: who authorized this call, from whatever is known of it. */
+@Command(
+        name = "task",
+        mixinStandardHelpOptions = true,
+        description =
+                "Tells a task from its records: for whom, what was approved, every call, and whether any is missing."
+                        + " Exit 1 if nobody knows the id, or records of the task are missing or altered.")
+final class TaskCommand implements Callable<Integer> {
+    @ArgGroup(multiplicity = "1")
+    private Sought sought = new Sought();
+
+    @Mixin
+    private DataOption data = new DataOption();
+
+    @Option(names = "--json", description = "Print facts as JSON, one task a line.")
+    private boolean json;
+
+    @Spec
+    private CommandSpec spec;
+
+    TaskCommand() {}
+
+    /** Exactly one of these. */
+    static final class Sought {
+        @Parameters(paramLabel = "ID", description = "The task's id, tsk_…")
+        private @Nullable String task;
+
+        @Option(names = "--record", paramLabel = "ID", description = "A record's id, rec_…, as Behalf-Record names it.")
+        private @Nullable String record;
+
+        @Option(names = "--trace", paramLabel = "ID", description = "A W3C trace id: 32 hexadecimal digits.")
+        private @Nullable String trace;
+
+        @Option(names = "--token", paramLabel = "JTI", description = "A delegation's id, dlg_…")
+        private @Nullable String token;
+
+        @Option(names = "--tool-call", paramLabel = "ID", description = "A tool call's id, as the model gave it.")
+        private @Nullable String toolCall;
+
+        Sought() {}
+
+        private record By(IndexKey key, String value) {}
+
+        private By by() {
+            if (task != null) {
+                return new By(IndexKey.TASK, task);
+            } else if (record != null) {
+                return new By(IndexKey.RECORD, record);
+            } else if (trace != null) {
+                return new By(IndexKey.TRACE, trace);
+            } else if (token != null) {
+                return new By(IndexKey.TOKEN, token);
+            } else if (toolCall != null) {
+                return new By(IndexKey.TOOL_CALL, toolCall);
+            }
+            throw new IllegalStateException("one of them is demanded");
+        }
+    }
+
+    @Override
+    public Integer call() {
+        Sought.By by = sought.by();
+        try (DataReader directory = DataReader.open(data.path())) {
+            List<TaskStory> stories = new ArrayList<>();
+            directory.logs().forEach(log -> stories.addAll(log.stories(by.key(), by.value())));
+            if (stories.isEmpty()) {
+                throw CommandFailed.no("No record in " + data.path() + " has this id.");
+            }
+            print(stories, directory);
+            return stories.stream().allMatch(story -> story.chain().whole()) ? Exit.FINE : Exit.NO;
+        }
+    }
+
+    private void print(List<TaskStory> stories, DataReader directory) {
+        PrintWriter out = spec.commandLine().getOut();
+        boolean first = true;
+        for (TaskStory story : stories) {
+            Who who = Who.of(story, story.task().flatMap(directory::identity));
+            if (json) {
+                out.println(JsonText.of(StoryJson.of(story, who)));
+                continue;
+            }
+            if (!first) {
+                out.println();
+            }
+            out.print(StoryText.of(story, who));
+            first = false;
+        }
+        out.flush();
+    }
+}

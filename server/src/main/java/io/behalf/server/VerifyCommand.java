@@ -1,0 +1,182 @@
+package io.behalf.server;
+
+import io.behalf.core.merkle.Parsed;
+import io.behalf.core.merkle.VerifierKey;
+import io.behalf.ledger.Verification;
+import io.behalf.ledger.Verification.Finding;
+import io.behalf.ledger.Verification.Report;
+import java.io.Console;
+import java.io.PrintWriter;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code behalf verify}: whether a ledger is what was signed, with nothing but its files, or its address, and a key. */
+@Command(
+        name = "verify",
+        mixinStandardHelpOptions = true,
+        description =
+                "Verifies every entry of a ledger. Says how far that goes: consistent (the key was taken from the ledger"
+                        + " itself) or authentic (the key was known before). Exit 1 if anything is missing or altered.")
+final class VerifyCommand implements Callable<Integer> {
+    /** Entries between two words of progress. */
+    private static final long TOLD_EVERY = 100_000;
+
+    @Parameters(
+            paramLabel = "PATH|URL",
+            description = "A ledger's directory, a data directory with all its ledgers, or a ledger's address.")
+    private String what = "";
+
+    @Option(
+            names = "--key",
+            paramLabel = "VKEY",
+            description = "The log's verifier key (name+id+key), as you had it before.")
+    private Optional<String> key = Optional.empty();
+
+    @Option(names = "--json", description = "Print facts as JSON, one ledger a line.")
+    private boolean json;
+
+    @Spec
+    private CommandSpec spec;
+
+    VerifyCommand() {}
+
+    @Override
+    public Integer call() throws Exception {
+        Optional<VerifierKey> pinned = key.map(VerifyCommand::key);
+        if (what.startsWith("http://") || what.startsWith("https://")) {
+            try (LedgerDownload copy = LedgerDownload.of(address(what), key, progress("fetched"))) {
+                return verify(what, copy.directory(), pinned) ? Exit.FINE : Exit.NO;
+            }
+        }
+        boolean sound = true;
+        for (Path ledger : ledgers(Path.of(what))) {
+            sound &= verify(ledger.toString(), ledger, pinned);
+        }
+        return sound ? Exit.FINE : Exit.NO;
+    }
+
+    private static VerifierKey key(String vkey) {
+        return switch (VerifierKey.parse(vkey)) {
+            case Parsed.Valid<VerifierKey>(var valid) -> valid;
+            case Parsed.Invalid<VerifierKey>(var problem) -> throw CommandFailed.usage("--key: " + problem + ".");
+        };
+    }
+
+    private static URI address(String url) {
+        try {
+            return URI.create(url.endsWith("/") ? url : url + "/");
+        } catch (IllegalArgumentException e) {
+            throw CommandFailed.usage(url + " is not an address.");
+        }
+    }
+
+    /** A ledger's directory is known by its keys or its checkpoint, so that a ledger robbed of one of them is still verified. */
+    private static List<Path> ledgers(Path path) {
+        if (Files.exists(path.resolve("checkpoint")) || Files.exists(path.resolve("vkey"))) {
+            return List.of(path);
+        }
+        List<Path> ledgers = new ArrayList<>();
+        DataReader.ledgers(path).forEach(name -> ledgers.add(DataReader.log(path, name)));
+        if (ledgers.isEmpty()) {
+            throw CommandFailed.usage("There is no ledger in " + path + ".");
+        }
+        return ledgers;
+    }
+
+    private boolean verify(String name, Path ledger, Optional<VerifierKey> pinned) {
+        Report report = Verification.verify(ledger, pinned, progress("verified"));
+        PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            out.println(JsonText.of(facts(name, report)));
+        } else {
+            text(name, report).forEach(out::println);
+        }
+        out.flush();
+        return report.sound();
+    }
+
+    /** On a terminal only: a pipe gets the result and nothing else. */
+    private LongConsumer progress(String word) {
+        if (json
+                || Optional.ofNullable(System.console())
+                        .filter(Console::isTerminal)
+                        .isEmpty()) {
+            return _ -> {};
+        }
+        PrintWriter err = spec.commandLine().getErr();
+        return entries -> {
+            if (entries >= TOLD_EVERY && entries % TOLD_EVERY < 256) {
+                err.println(entries + " entries " + word);
+            }
+        };
+    }
+
+    private static List<String> text(String name, Report report) {
+        List<String> lines = new ArrayList<>();
+        if (report.finding().isPresent()) {
+            Finding finding = report.finding().get();
+            lines.add(name + ": NOT AS SIGNED");
+            finding.index().ifPresent(index -> lines.add("  entry    " + index));
+            finding.record().ifPresent(record -> lines.add("  record   " + record));
+            finding.file().ifPresent(file -> lines.add("  file     " + file));
+            lines.add("  problem  " + finding.problem());
+            lines.add("  " + report.entries() + " entries before it are sound");
+        } else {
+            lines.add(name + ": " + trust(report) + ", size " + report.entries());
+            report.checkpoint().ifPresent(checkpoint -> lines.add("  origin   " + checkpoint.origin()));
+            lines.add("  entries  " + report.entries() + ", none missing or altered");
+            lines.add("  tasks    " + report.tasks() + ", the records of each whole and in order");
+            lines.add(
+                    switch (report.trust()) {
+                        case CONSISTENT ->
+                            "  The key was taken from the ledger itself: name one you had before with --key.";
+                        case AUTHENTIC -> "  Signed with the key that was named.";
+                    });
+        }
+        return lines.stream().map(StoryText::clean).toList();
+    }
+
+    private static Map<String, @Nullable Object> facts(String name, Report report) {
+        Map<String, @Nullable Object> out = new LinkedHashMap<>();
+        out.put("ledger", name);
+        out.put("sound", report.sound());
+        if (report.sound()) {
+            out.put("trust", trust(report));
+        }
+        out.put("size", report.entries());
+        out.put("tasks", report.tasks());
+        report.checkpoint().ifPresent(checkpoint -> {
+            out.put("origin", checkpoint.origin());
+            out.put("checkpoint_size", checkpoint.size());
+            out.put("root", checkpoint.root().hex());
+        });
+        report.finding().ifPresent(finding -> {
+            Map<String, @Nullable Object> found = new LinkedHashMap<>();
+            found.put("problem", finding.problem());
+            finding.file().ifPresent(file -> found.put("file", file));
+            finding.index().ifPresent(index -> found.put("entry", index));
+            finding.record().ifPresent(record -> found.put("record", record));
+            out.put("finding", found);
+        });
+        return out;
+    }
+
+    private static String trust(Report report) {
+        return report.trust().name().toLowerCase(Locale.ROOT);
+    }
+}
