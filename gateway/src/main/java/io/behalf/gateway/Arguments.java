@@ -4,6 +4,7 @@ import io.behalf.core.json.CanonicalWriter;
 import io.behalf.core.json.Json;
 import io.vertx.core.buffer.Buffer;
 import java.math.BigDecimal;
+import java.math.MathContext;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -16,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * MAC however each side spaced and ordered them. Unlike records, arguments hold fractions.
  */
 public final class Arguments {
+    private static final MathContext ONE_DIGIT = new MathContext(1);
+
     private Arguments() {}
 
     /** As a model's reply writes them: JSON in a string. What is none stands for itself. */
@@ -68,6 +71,10 @@ public final class Arguments {
             return "0";
         }
         BigDecimal exact = new BigDecimal(Double.toString(Math.abs(value))).stripTrailingZeros();
+        BigDecimal shorter = exact.round(ONE_DIGIT); // the JDK writes two digits where one would do
+        if (shorter.doubleValue() == Math.abs(value)) {
+            exact = shorter.stripTrailingZeros();
+        }
         String digits = exact.unscaledValue().toString();
         int point = digits.length() - exact.scale(); // the value is 0.digits × 10^point
         String sign = value < 0 ? "-" : "";

@@ -9,14 +9,15 @@ import io.behalf.verifier.TrustedIssuers;
 import io.vertx.core.MultiMap;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpVersion;
+import java.util.BitSet;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.random.RandomGenerator;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,11 +48,10 @@ final class Door {
             "last-event-id",
             "behalf-tool-call");
 
-    private static final Pattern PLAIN_PATH = Pattern.compile("(?:[A-Za-z0-9._~!$&'()*+,=:@/-]|%[0-9A-Fa-f]{2})+");
-    private static final Pattern PLAIN_QUERY =
-            Pattern.compile("(?:[A-Za-z0-9._~!$&'()*+,;=:@/?\\[\\]|-]|%[0-9A-Fa-f]{2})*");
-    /** Encoded dot, slash, backslash, percent and NUL: what a second decoding would turn into another path. */
-    private static final Pattern ENCODED_STRUCTURE = Pattern.compile("(?i)%(?:2e|2f|5c|25|00)");
+    /** What stands for itself in a path (RFC 3986 §3.3), without the semicolon, whose meaning servers disagree on. */
+    private static final BitSet IN_PATH = characters("-._~!$&'()*+,=:@/");
+
+    private static final BitSet IN_QUERY = characters("-._~!$&'()*+,;=:@/?[]|");
 
     private static final Set<String> DIGITS_ONLY_REFUSED = Set.of("", "+", "-");
 
@@ -180,10 +180,10 @@ final class Door {
         }
         int mark = uri.indexOf('?');
         String path = mark < 0 ? uri : uri.substring(0, mark);
-        if (!path.startsWith("/") || !PLAIN_PATH.matcher(path).matches()) {
+        if (!path.startsWith("/") || !plain(path, IN_PATH)) {
             return Optional.of(malformed("its path has characters that do not belong there"));
         }
-        if (ENCODED_STRUCTURE.matcher(path).find()
+        if (encodesStructure(path)
                 || path.contains("//")
                 || path.contains("/./")
                 || path.contains("/../")
@@ -194,8 +194,48 @@ final class Door {
         return mark < 0 ? Optional.empty() : query(uri.substring(mark + 1));
     }
 
+    private static BitSet characters(String special) {
+        BitSet set = new BitSet(128);
+        for (char c = 0; c < 128; c++) {
+            boolean letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+            set.set(c, letter || special.indexOf(c) >= 0);
+        }
+        return set;
+    }
+
+    /** Whether it is made of these characters and percent-encoded bytes. */
+    private static boolean plain(String text, BitSet allowed) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c == '%') {
+                if (i + 2 >= text.length()
+                        || !HexFormat.isHexDigit(text.charAt(i + 1))
+                        || !HexFormat.isHexDigit(text.charAt(i + 2))) {
+                    return false;
+                }
+                i += 2;
+            } else if (c >= 128 || !allowed.get(c)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** An encoded dot, slash, backslash, percent or NUL, which a second decoding would turn into another path. */
+    private static boolean encodesStructure(String path) {
+        for (int at = path.indexOf('%'); at >= 0; at = path.indexOf('%', at + 1)) {
+            switch (HexFormat.fromHexDigits(path, at + 1, at + 3)) {
+                case '.', '/', '\\', '%', 0 -> {
+                    return true;
+                }
+                default -> {}
+            }
+        }
+        return false;
+    }
+
     private static Optional<Refusal> query(String query) {
-        if (!PLAIN_QUERY.matcher(query).matches()) {
+        if (!plain(query, IN_QUERY)) {
             return Optional.of(malformed("its query has characters that do not belong there"));
         }
         for (String parameter : query.split("[&;]", -1)) {

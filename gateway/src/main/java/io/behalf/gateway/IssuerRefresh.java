@@ -9,5 +9,5 @@ public interface IssuerRefresh {
      * Completes when the snapshot is as new as it gets, also when the issuer could not be reached. Never blocks; asks
      * an issuer once in a while only, however often it is called, or strangers could make it ask without end.
      */
-    CompletionStage<Void> refresh(String issuer);
+    CompletionStage<?> refresh(String issuer);
 }

@@ -15,20 +15,24 @@ final class Macs {
     static final String ALGORITHM = "HmacSHA256";
     private static final HexFormat HEX = HexFormat.of();
 
-    private final SecretKey key;
+    /** Never fed, only copied: that is cheaper than finding the algorithm and hashing the key again. */
+    private final Mac fresh;
 
     Macs(SecretKey key) {
-        this.key = key;
-        start(); // a key that does not fit fails where it is configured, not at the first call
+        try {
+            fresh = Mac.getInstance(ALGORITHM);
+            fresh.init(key);
+            start();
+        } catch (GeneralSecurityException e) {
+            throw new IllegalArgumentException("not a key for " + ALGORITHM, e);
+        }
     }
 
     Mac start() {
         try {
-            Mac mac = Mac.getInstance(ALGORITHM);
-            mac.init(key);
-            return mac;
-        } catch (GeneralSecurityException e) {
-            throw new IllegalArgumentException("not a key for " + ALGORITHM, e);
+            return (Mac) fresh.clone();
+        } catch (CloneNotSupportedException e) {
+            throw new IllegalStateException("the JDK's " + ALGORITHM + " can be copied", e);
         }
     }
 
