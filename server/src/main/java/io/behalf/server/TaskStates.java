@@ -18,6 +18,7 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -36,12 +37,14 @@ final class TaskStates implements Tasks, AutoCloseable {
     private final Map<TaskId, io.behalf.authority.Tasks.Used> kept = new HashMap<>();
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     private final ScheduledExecutorService keeper;
+    private final ScheduledFuture<?> keeping;
 
     TaskStates(Authority authority) {
         this.authority = authority;
         this.keeper = Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().daemon().name("task-totals").factory());
-        keeper.scheduleWithFixedDelay(this::keepQuietly, KEEP.toMillis(), KEEP.toMillis(), TimeUnit.MILLISECONDS);
+        this.keeping = keeper.scheduleWithFixedDelay(
+                this::keepQuietly, KEEP.toMillis(), KEEP.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     @Override
@@ -111,6 +114,7 @@ final class TaskStates implements Tasks, AutoCloseable {
 
     @Override
     public void close() {
+        keeping.cancel(false);
         keeper.shutdownNow();
         threads.shutdownNow();
         keepQuietly();
