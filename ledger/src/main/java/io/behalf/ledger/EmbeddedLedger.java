@@ -274,6 +274,11 @@ public final class EmbeddedLedger implements Ledger {
         return integrator.awaitShown(entry + 1, atMost.toNanos());
     }
 
+    /** Waits until a checkpoint covers all that is committed by now: for those who read what others have just written. */
+    public boolean awaitIntegrated(Duration atMost) throws InterruptedException {
+        return integrator.awaitShown(integrator.forced(), atMost.toNanos());
+    }
+
     /** Writes, integrates and signs all that was appended, then lets go of the directory. */
     @Override
     public void close() {

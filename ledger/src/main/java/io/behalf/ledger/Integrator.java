@@ -156,6 +156,11 @@ final class Integrator {
         return shown;
     }
 
+    /** How many entries have survived a power loss from here on. */
+    long forced() {
+        return forced.size();
+    }
+
     /** Waits until a checkpoint covers {@code size} entries, at most so long. */
     boolean awaitShown(long size, long nanos) throws InterruptedException {
         shownLock.lockInterruptibly();

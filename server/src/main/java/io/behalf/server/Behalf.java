@@ -16,6 +16,8 @@ import picocli.CommandLine.Spec;
         versionProvider = Behalf.Version.class,
         description = "Delegated authority for agents, and the record of what was done with it.",
         subcommands = {
+            ServeCommand.class,
+            RevokeCommand.class,
             TaskCommand.class,
             TasksCommand.class,
             VerifyCommand.class,

@@ -84,15 +84,23 @@ record Configuration(
      * The ledger's options; what is empty keeps the ledger's own default.
      *
      * @param pinFile outside the data directory
+     * @param readers who may fetch its checkpoints and tiles
      */
     record LedgerOptions(
             String log,
             Optional<String> origin,
             Optional<Path> pinFile,
+            Readers readers,
             int segmentBytes,
             int queueRecords,
             Duration appendTimeout,
             Duration checkpointInterval) {}
+
+    enum Readers {
+        /** Only who has the API token. */
+        API_TOKEN,
+        ANYONE
+    }
 
     enum LogLevel {
         ERROR,

@@ -192,6 +192,7 @@ final class ConfigurationReader {
         String log = s.text("log", "main");
         Optional<String> origin = s.optionalText("origin");
         Optional<Path> pin = s.path("pin-file");
+        var readers = s.word("readers", Configuration.Readers.class, Configuration.Readers.API_TOKEN);
         long segment = s.size("segment-size", LedgerSettings.SEGMENT_BYTES);
         int queue = s.number("queue-records", LedgerSettings.QUEUE_RECORDS, 1, 1 << 24);
         Duration append = s.duration("append-timeout", LedgerSettings.APPEND_TIMEOUT);
@@ -205,7 +206,7 @@ final class ConfigurationReader {
             if (segment > MAX_SEGMENT_BYTES) {
                 throw new IllegalArgumentException("segment-size is 1GiB at most");
             }
-            return new Configuration.LedgerOptions(log, origin, pin, (int) segment, queue, append, checkpoint);
+            return new Configuration.LedgerOptions(log, origin, pin, readers, (int) segment, queue, append, checkpoint);
         });
     }
 }

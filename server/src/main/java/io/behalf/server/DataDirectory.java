@@ -74,15 +74,30 @@ record DataDirectory(Path path) {
                 .resolve("s");
     }
 
+    /**
+     * Where the log of this origin is remembered, unless the configuration says so: outside the data directory, so that an
+     * older copy of it is noticed.
+     */
+    static Path pin(String origin, Map<String, String> environment) {
+        String state = environment.get("XDG_STATE_HOME");
+        Path home = state == null || state.isEmpty()
+                ? Path.of(System.getProperty("user.home"), ".local", "state")
+                : Path.of(state);
+        return home.resolve("behalf").resolve("pins").resolve(sha256(origin));
+    }
+
     private static boolean fits(Path socket) {
         return socket.toString().getBytes(StandardCharsets.UTF_8).length <= MAX_SOCKET_PATH;
     }
 
     private String hash() {
+        return sha256(path.toString()).substring(0, HASH_DIGITS);
+    }
+
+    private static String sha256(String text) {
         try {
-            byte[] digest =
-                    MessageDigest.getInstance("SHA-256").digest(path.toString().getBytes(StandardCharsets.UTF_8));
-            return HexFormat.of().formatHex(digest).substring(0, HASH_DIGITS);
+            return HexFormat.of()
+                    .formatHex(MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
         }

@@ -17,4 +17,8 @@ final class DataOption {
     Path path() {
         return data;
     }
+
+    DataDirectory directory() {
+        return DataDirectory.of(data, System.getenv());
+    }
 }

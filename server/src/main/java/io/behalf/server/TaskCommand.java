@@ -2,8 +2,12 @@ package io.behalf.server;
 
 import io.behalf.ledger.IndexKey;
 import java.io.PrintWriter;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -55,7 +59,11 @@ final class TaskCommand implements Callable<Integer> {
 
         Sought() {}
 
-        private record By(IndexKey key, String value) {}
+        private record By(IndexKey key, String value) {
+            String query() {
+                return key.name().toLowerCase(Locale.ROOT) + "=" + URLEncoder.encode(value, StandardCharsets.UTF_8);
+            }
+        }
 
         private By by() {
             if (task != null) {
@@ -76,6 +84,23 @@ final class TaskCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Sought.By by = sought.by();
+        Optional<OwnerSocket> running = OwnerSocket.at(data.directory());
+        return running.isPresent() ? told(running.get(), by) : fromDisk(by);
+    }
+
+    private int told(OwnerSocket running, Sought.By by) {
+        try (OwnerSocket server = running) {
+            OwnerSocket.Told told = server.get(
+                            "/api/v1/search?" + by.query(), json ? OwnerSocket.JSON_LINES : OwnerSocket.TEXT)
+                    .orFail();
+            PrintWriter out = spec.commandLine().getOut();
+            out.print(told.body());
+            out.flush();
+            return told.header(Api.CHAIN).equals(Optional.of(Api.WHOLE)) ? Exit.FINE : Exit.NO;
+        }
+    }
+
+    private int fromDisk(Sought.By by) {
         try (DataReader directory = DataReader.open(data.path())) {
             List<TaskStory> stories = new ArrayList<>();
             directory.logs().forEach(log -> stories.addAll(log.stories(by.key(), by.value())));

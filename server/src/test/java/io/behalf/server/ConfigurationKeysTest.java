@@ -445,6 +445,11 @@ class ConfigurationKeysTest {
                         c -> c.ledger().pinFile(),
                         Optional.empty(),
                         Optional.of(Configurations.resource("every-key.yaml").resolveSibling("pins/audit"))),
+                new Key(
+                        "ledger.readers",
+                        c -> c.ledger().readers(),
+                        Configuration.Readers.API_TOKEN,
+                        Configuration.Readers.ANYONE),
                 new Key("ledger.segment-size", c -> c.ledger().segmentBytes(), 64 << 20, 1 << 20),
                 new Key("ledger.queue-records", c -> c.ledger().queueRecords(), 65_536, 100),
                 new Key(

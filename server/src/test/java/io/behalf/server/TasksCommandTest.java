@@ -73,12 +73,12 @@ class TasksCommandTest {
 
     @Test
     void readsWhenToBegin() {
-        assertThat(TasksCommand.since("2026-03-01", NOW)).isEqualTo("2026-03-01T00:00:00Z");
-        assertThat(TasksCommand.since("2026-03-01T09:30:00Z", NOW)).isEqualTo("2026-03-01T09:30:00Z");
-        assertThat(TasksCommand.since("7d", NOW)).isEqualTo("2026-03-01T09:00:00Z");
-        assertThat(TasksCommand.since("12h", NOW)).isEqualTo("2026-03-07T21:00:00Z");
-        assertThat(TasksCommand.since("30m", NOW)).isEqualTo("2026-03-08T08:30:00Z");
-        assertThatThrownBy(() -> TasksCommand.since("yesterday", NOW)).isInstanceOf(CommandFailed.class);
+        assertThat(TaskFilter.since("2026-03-01", NOW)).isEqualTo("2026-03-01T00:00:00Z");
+        assertThat(TaskFilter.since("2026-03-01T09:30:00Z", NOW)).isEqualTo("2026-03-01T09:30:00Z");
+        assertThat(TaskFilter.since("7d", NOW)).isEqualTo("2026-03-01T09:00:00Z");
+        assertThat(TaskFilter.since("12h", NOW)).isEqualTo("2026-03-07T21:00:00Z");
+        assertThat(TaskFilter.since("30m", NOW)).isEqualTo("2026-03-08T08:30:00Z");
+        assertThatThrownBy(() -> TaskFilter.since("yesterday", NOW)).isInstanceOf(IllegalArgumentException.class);
     }
 
     private String listed(Object... options) {

@@ -1,0 +1,238 @@
+package io.behalf.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.behalf.sdk.RunningTask;
+import io.vertx.core.http.HttpMethod;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Authority, gateway and ledger in one process, asked from outside. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class ServerTest {
+    private static final String CHAT = "/llm/openai/v1/chat/completions";
+    private static final String HELLO =
+            "{\"model\":\"demo-model\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}";
+
+    private RunningServer running;
+
+    @BeforeAll
+    void start(@TempDir Path folder) throws IOException {
+        running = RunningServer.in(folder);
+    }
+
+    @AfterAll
+    void stop() {
+        running.close();
+    }
+
+    @Test
+    void carriesACallFromTokenToRecordAndTellsItsTask() {
+        try (RunningTask task = running.task(running.agent("reader"), "alice", "openai:chat tickets:read")) {
+            HttpResponse<String> answer = running.call(task, "POST", CHAT, HELLO);
+            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+            String record = answer.headers().firstValue("Behalf-Record").orElseThrow();
+
+            CommandRun told = CommandRun.of(
+                    "task", "--record", record, "--data", running.data().path());
+            assertThat(told.err()).isEmpty();
+            assertThat(told.exit()).isEqualTo(Exit.FINE);
+            assertThat(told.out())
+                    .contains("Alice Doe")
+                    .contains("reader")
+                    .contains(task.task().value());
+            assertThat(listed("--user", "alice@example.test"))
+                    .contains(task.task().value());
+            assertThat(listed("--user", "bob@example.test"))
+                    .doesNotContain(task.task().value());
+        }
+    }
+
+    @Test
+    void joinsAServicesOwnRecordToTheTask() {
+        try (RunningTask task = running.task(running.agent("caller"), "bob", "tickets:read")) {
+            HttpResponse<String> answer = running.call(task, "GET", "/http/tickets/tickets/t-101", "");
+            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+            assertThat(story(task)).contains("\"downstream\"").contains("\"seen_jti\"");
+        }
+    }
+
+    @Test
+    void refusesOutsideTheScopeAndRecordsTheRefusal() {
+        try (RunningTask task = running.task(running.agent("stray"), "alice", "tickets:read")) {
+            HttpResponse<String> answer = running.call(task, "POST", CHAT, HELLO);
+            assertThat(answer.statusCode()).isEqualTo(403);
+            assertThat(answer.body()).contains("scope_exceeded");
+            assertThat(story(task)).contains("\"reason\":\"scope_exceeded\"");
+        }
+    }
+
+    @Test
+    void aStopByTheOwnerIsInForceWhenItIsAnswered() {
+        try (RunningTask task = running.task(running.agent("stopped"), "alice", "openai:chat")) {
+            assertThat(running.call(task, "POST", CHAT, HELLO).statusCode()).isEqualTo(200);
+            assertThat(revoke("--task", task.task(), "--dry-run").out()).contains("would stop  " + task.task());
+            assertThat(running.call(task, "POST", CHAT, HELLO).statusCode()).isEqualTo(200);
+
+            CommandRun run = revoke("--task", task.task());
+            assertThat(run.out()).isEqualTo("stopped  " + task.task() + "\n");
+            assertThat(run.exit()).isEqualTo(Exit.FINE);
+
+            HttpResponse<String> answer = running.call(task, "POST", CHAT, HELLO);
+            assertThat(answer.statusCode()).isEqualTo(401);
+            assertThat(answer.body()).contains("delegation_revoked");
+            assertThat(revoke("--task", task.task()).exit()).isEqualTo(Exit.NO);
+        }
+    }
+
+    @Test
+    void whoeverAsksOverTheNetworkNeedsTheToken() {
+        for (String path : List.of("/tasks", "/server", "/search?task=tsk_1", "/records/rec_1")) {
+            var answer = running.send(running.request("GET", Api.ROOT + path, ""));
+            assertThat(answer.statusCode()).as(path).isEqualTo(401);
+            assertThat(answer.headers().firstValue("WWW-Authenticate")).isPresent();
+        }
+        var revoke = running.send(running.request("POST", Api.ROOT + "/revoke", "{\"all\":true,\"reason\":\"x\"}")
+                .header("Authorization", "Bearer "));
+        assertThat(revoke.statusCode()).isEqualTo(401);
+    }
+
+    @Test
+    void pagesOfOtherOriginsAreTurnedAway() {
+        var foreign = running.send(running.request("GET", Health.LIVE, "").header("Origin", "https://evil.example"));
+        assertThat(foreign.statusCode()).isEqualTo(403);
+        var own = running.send(running.request("GET", Health.LIVE, "")
+                .header("Origin", running.base().toString()));
+        assertThat(own.statusCode()).isEqualTo(200);
+    }
+
+    @Test
+    void namesUnderWhichItDoesNotAnswerAreTurnedAway() throws IOException {
+        assertThat(raw("GET /health/live HTTP/1.1\r\nHost: rebound.example:"
+                        + running.base().getPort()))
+                .startsWith("HTTP/1.1 403");
+        assertThat(raw("GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: rebound.example"))
+                .startsWith("HTTP/1.1 403");
+    }
+
+    @Test
+    void onlyTheLogsPublicFilesAreServed() {
+        assertThat(running.send(running.request("GET", "/ledger/main/checkpoint", ""))
+                        .statusCode())
+                .isEqualTo(200);
+        for (String other : List.of(
+                "/ledger/main/wal/",
+                "/ledger/main/..%2f..%2fbehalf.db",
+                "/ledger/main/tile/../../../behalf.db",
+                "/ledger/main/%2e%2e/%2e%2e/keys/store.key",
+                "/ledger/other/checkpoint")) {
+            assertThat(running.send(running.request("GET", other, "")).statusCode())
+                    .as(other)
+                    .isEqualTo(404);
+        }
+    }
+
+    @Test
+    void theSocketAndTheDataAreTheOwnersAlone() throws IOException {
+        Path socket = running.data().socket(System.getenv());
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(socket)))
+                .isEqualTo("rw-------");
+        assertThat(PosixFilePermissions.toString(
+                        Files.getPosixFilePermissions(running.data().path())))
+                .isEqualTo("rwx------");
+    }
+
+    @Test
+    void looksAreRecordedButNotInTheTask() {
+        try (RunningTask task = running.task(running.agent("watched"), "alice", "openai:chat")) {
+            String before = story(task);
+            String after = story(task);
+            assertThat(after).isEqualTo(before);
+            try (OwnerSocket owner = OwnerSocket.at(running.data()).orElseThrow()) {
+                assertThat(owner.get(Api.ROOT + "/tasks/tsk_unknown", Api.JSON).status())
+                        .isEqualTo(404);
+            }
+        }
+    }
+
+    @Test
+    void badRequestsAreToldWhatIsWrong() {
+        try (OwnerSocket owner = OwnerSocket.at(running.data()).orElseThrow()) {
+            assertThat(detail(owner.send(HttpMethod.POST, Api.ROOT + "/revoke", Map.of("reason", "x"))))
+                    .contains("exactly one of task, user, agent, approval, service, all");
+            assertThat(detail(owner.send(HttpMethod.POST, Api.ROOT + "/revoke", Map.of("task", "x", "reason", "y"))))
+                    .contains("tsk_");
+            assertThat(detail(owner.send(HttpMethod.PUT, Api.ROOT + "/agents/a", Map.of())))
+                    .contains("jwks");
+            assertThat(detail(owner.get(Api.ROOT + "/search", Api.JSON))).contains("exactly one of task, record");
+            assertThat(detail(owner.get(Api.ROOT + "/tasks?since=yesterday", Api.JSON)))
+                    .contains("30m, 12h, 7d");
+        }
+    }
+
+    @Test
+    void aServicesRecordThatNobodySignedIsRefused() {
+        var answer = running.send(running.request("POST", Api.ROOT + "/downstream", "{\"kind\":\"downstream\"}"));
+        assertThat(answer.statusCode()).isEqualTo(400);
+    }
+
+    private String detail(OwnerSocket.Told told) {
+        assertThat(told.status()).isEqualTo(400);
+        return String.valueOf(told.json().get("detail"));
+    }
+
+    private String story(RunningTask task) {
+        CommandRun run = CommandRun.of(
+                "task", task.task(), "--json", "--data", running.data().path());
+        assertThat(run.err()).isEmpty();
+        assertThat(run.exit()).isEqualTo(Exit.FINE);
+        return run.out();
+    }
+
+    private String listed(String... words) {
+        Object[] command = new Object[words.length + 3];
+        command[0] = "tasks";
+        System.arraycopy(words, 0, command, 1, words.length);
+        command[words.length + 1] = "--data";
+        command[words.length + 2] = running.data().path();
+        CommandRun run = CommandRun.of(command);
+        assertThat(run.err()).isEmpty();
+        return run.out();
+    }
+
+    private CommandRun revoke(Object... words) {
+        Object[] command = new Object[words.length + 5];
+        command[0] = "revoke";
+        System.arraycopy(words, 0, command, 1, words.length);
+        command[words.length + 1] = "--reason";
+        command[words.length + 2] = "no longer needed";
+        command[words.length + 3] = "--data";
+        command[words.length + 4] = running.data().path();
+        return CommandRun.of(command);
+    }
+
+    /** What the HTTP client would not send. */
+    private String raw(String head) throws IOException {
+        try (var socket =
+                new Socket(InetAddress.getLoopbackAddress(), running.base().getPort())) {
+            socket.setSoTimeout((int) Duration.ofSeconds(10).toMillis());
+            socket.getOutputStream()
+                    .write((head + "\r\nConnection: close\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
+            return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+}
