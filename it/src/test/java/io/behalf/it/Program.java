@@ -86,6 +86,19 @@ final class Program implements AutoCloseable {
         }
     }
 
+    /** The exit code of a program that ends by itself. */
+    int exitsWithin(Duration atMost) {
+        try {
+            if (!process.waitFor(atMost.toMillis(), TimeUnit.MILLISECONDS)) {
+                throw new IllegalStateException(name + " does not end:\n" + output());
+            }
+            return process.exitValue();
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(stopped);
+        }
+    }
+
     boolean isAlive() {
         return process.isAlive();
     }

@@ -32,6 +32,7 @@ final class RealParts implements ParameterResolver, ExecutionCondition {
             Keycloak.class, new Part<>("Keycloak", Keycloak.HOME, Keycloak::start),
             ScriptedModel.class, new Part<>("aimock (npm)", ScriptedModel.PROGRAM, ScriptedModel::start),
             ToolServer.class, new Part<>("server-everything (npm)", ToolServer.PROGRAM, ToolServer::start),
+            TileVerifier.class, new Part<>("tile verifier (Go)", TileVerifier.PROGRAM, TileVerifier::start),
             Chromium.class, new Part<>("Chromium", Chromium.PROGRAM, Chromium::start));
 
     record Part<T extends AutoCloseable>(String name, Path installedAt, Starter<T> starter) {}
