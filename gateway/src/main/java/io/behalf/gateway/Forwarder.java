@@ -84,7 +84,13 @@ final class Forwarder {
                     .map(token -> {
                         String url = arrival.route().upstream() + arrival.head().path();
                         headers.set("authorization", "DPoP " + token.token());
-                        headers.set("dpop", tokens.proof(token, arrival.head().method(), url));
+                        headers.set(
+                                "dpop",
+                                tokens.proof(
+                                        token,
+                                        call.intent.record,
+                                        arrival.head().method(),
+                                        url));
                         headers.set("behalf-record", call.intent.record);
                         return headers;
                     });

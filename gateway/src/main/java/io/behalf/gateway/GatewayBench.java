@@ -391,7 +391,7 @@ public final class GatewayBench {
         }
 
         @Override
-        public String proof(Minted token, String method, String url) {
+        public String proof(Minted token, String record, String method, String url) {
             throw new IllegalStateException("no route of the bench mints");
         }
     }

@@ -15,14 +15,17 @@ public interface UpstreamTokens {
     /**
      * A proof of possession of the gateway's key (RFC 9449 §4.2), good for one request.
      *
+     * @param record the call's intent: the upstream learns its id in {@code Behalf-Record}, and its own record of this
+     *     call may name no other
      * @param url without query and fragment
      */
-    String proof(Minted token, String method, String url);
+    String proof(Minted token, String record, String method, String url);
 
-    record Minted(String token, Instant expires) {
+    /** @param jti the token's id */
+    record Minted(String jti, String token, Instant expires) {
         @Override
         public String toString() {
-            return "Minted[until " + expires + "]"; // the token is a credential
+            return "Minted[" + jti + "]"; // the token is a credential
         }
     }
 }

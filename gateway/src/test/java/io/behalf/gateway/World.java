@@ -210,12 +210,13 @@ final class World implements AutoCloseable {
         @Override
         public CompletionStage<Minted> tokenFor(VerifiedDelegation presented, Route route) {
             return CompletableFuture.completedFuture(new Minted(
+                    "dlg_of_the_test",
                     "minted-for-" + route.mintedAudience().orElseThrow(),
                     presented.delegation().expires()));
         }
 
         @Override
-        public String proof(Minted token, String method, String url) {
+        public String proof(Minted token, String record, String method, String url) {
             return "proof " + method + " " + url;
         }
     }

@@ -30,6 +30,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
@@ -310,10 +311,14 @@ final class Api implements AutoCloseable {
 
     private Reply downstream(Asked asked) throws Exception {
         return switch (services.take(asked.body().getBytes())) {
-            case ServiceChains.Taken.In(var committed, String leaf) ->
-                Reply.json(
-                        201,
-                        Map.of("record", committed.toCompletableFuture().get().recordId(), "leaf", leaf));
+            case ServiceChains.Taken.In(var committed, String leaf) -> {
+                try {
+                    String id = committed.toCompletableFuture().get().recordId();
+                    yield Reply.json(201, Map.of("record", id, "leaf", leaf));
+                } catch (ExecutionException away) {
+                    throw new Refused(503, "The record could not be made durable. Send it again.");
+                }
+            }
             case ServiceChains.Taken.Refused(int status, String sentence) -> throw new Refused(status, sentence);
         };
     }

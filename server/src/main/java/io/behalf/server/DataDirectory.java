@@ -1,14 +1,22 @@
 package io.behalf.server;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,11 +24,14 @@ import org.jspecify.annotations.Nullable;
  * every identity and sign as the authority, so it belongs to its owner alone.
  */
 record DataDirectory(Path path) {
-    /** A socket's path ends at 107 characters on Linux. */
+    /** A socket's path ends at 107 bytes on Linux. */
     static final int MAX_SOCKET_PATH = 107;
 
     private static final String DEVELOPMENT = "development";
     private static final int HASH_DIGITS = 16;
+    private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
+    private static final FileAttribute<Set<PosixFilePermission>> FOR_OWNER =
+            PosixFilePermissions.asFileAttribute(OWNER_ONLY);
 
     /** {@code --data}, else {@code BEHALF_DATA}, else {@code ./behalf-data}. */
     static DataDirectory of(@Nullable Path option, Map<String, String> environment) {
@@ -34,17 +45,50 @@ record DataDirectory(Path path) {
 
     /** Makes it, if it is new, and claims it for this kind of server. */
     void prepare(boolean development) throws IOException {
-        if (!Files.exists(path)) {
-            Files.createDirectories(path);
-            Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rwx------"));
-        }
+        makeForOwner();
         Path mark = path.resolve(DEVELOPMENT);
-        if (development) {
+        if (!development) {
+            if (Files.exists(mark)) {
+                throw CommandFailed.usage(
+                        path + " was made in development mode. Use another data directory, or set server.development.");
+            }
+        } else if (!Files.exists(mark)) {
+            if (holdsData()) { // the mark would lock the real server out, and let anybody sign in to its data
+                throw CommandFailed.usage(path + " holds the data of a server that is not in development mode. Name"
+                        + " another data directory with --data, or a configuration with --config.");
+            }
             Files.writeString(mark, "Made by a server in development mode: anybody may have signed in as anybody.\n");
-        } else if (Files.exists(mark)) {
-            throw CommandFailed.usage(
-                    path + " was made in development mode. Use another data directory, or set server.development.");
         }
+    }
+
+    private void makeForOwner() throws IOException {
+        if (!Files.exists(path)) {
+            Path parent = path.getParent();
+            if (parent != null) {
+                Files.createDirectories(parent);
+            }
+            Files.createDirectory(path, FOR_OWNER);
+        } else if (!Files.isDirectory(path)) {
+            throw CommandFailed.usage(path + " is no directory.");
+        } else if (!OWNER_ONLY.containsAll(Files.getPosixFilePermissions(path))) {
+            if (!isEmpty()) { // it may be anything, a home directory too: not ours to close
+                throw CommandFailed.usage(
+                        path + " lets others in, and keys and names are kept there. Run: chmod 700 " + path);
+            }
+            Files.setPosixFilePermissions(path, OWNER_ONLY);
+        }
+    }
+
+    private boolean isEmpty() throws IOException {
+        try (var files = Files.list(path)) {
+            return files.findAny().isEmpty();
+        }
+    }
+
+    private boolean holdsData() {
+        return List.of("ledger", "behalf.db", "keys").stream()
+                .map(path::resolve)
+                .anyMatch(Files::exists);
     }
 
     Path log(String name) {
@@ -55,12 +99,21 @@ record DataDirectory(Path path) {
         return path.resolve("keys").resolve("agents");
     }
 
-    /** The socket that only the owner can open: its folder lets nobody else in. */
+    /**
+     * The socket that only the owner can open: its folder lets nobody else in. Server and commands come to the same path
+     * from the same environment.
+     *
+     * @throws CommandFailed when somebody else holds the place
+     */
     Path socket(Map<String, String> environment) {
+        return socket(environment, Path.of(System.getProperty("java.io.tmpdir")));
+    }
+
+    /** @param temporary where everybody may write */
+    Path socket(Map<String, String> environment, Path temporary) {
         String runtime = environment.get("XDG_RUNTIME_DIR");
-        String name = "behalf-" + hash() + ".sock";
-        if (runtime != null && !runtime.isEmpty() && Files.isDirectory(Path.of(runtime))) {
-            Path socket = Path.of(runtime).resolve(name);
+        if (runtime != null && Path.of(runtime).isAbsolute() && isOwn(Path.of(runtime))) {
+            Path socket = Path.of(runtime).resolve("behalf-" + hash() + ".sock");
             if (fits(socket)) {
                 return socket;
             }
@@ -69,9 +122,57 @@ record DataDirectory(Path path) {
         if (fits(here)) {
             return here;
         }
-        return Path.of(System.getProperty("java.io.tmpdir"))
-                .resolve("behalf-" + hash())
-                .resolve("s");
+        Path elsewhere = temporary.resolve("behalf-" + hash()).resolve("s");
+        if (!fits(elsewhere)) {
+            throw CommandFailed.usage("There is no place for the socket of " + path + ", whose path may have "
+                    + MAX_SOCKET_PATH + " bytes. Use a data directory with a shorter path.");
+        }
+        claim(temporary.resolve("behalf-" + hash()));
+        return elsewhere;
+    }
+
+    /** Anybody could have made this folder first, to answer in the server's place: it counts only if it is ours. */
+    private static void claim(Path folder) {
+        try {
+            Files.createDirectory(folder, FOR_OWNER);
+        } catch (FileAlreadyExistsException there) {
+            if (!isOwn(folder)) {
+                throw CommandFailed.usage(folder + " is not this user's alone, so the server's socket cannot be there."
+                        + " Remove it, or use a data directory with a shorter path.");
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot make " + folder, e);
+        }
+    }
+
+    /** A real folder, of this process's user, closed to everybody else. */
+    private static boolean isOwn(Path folder) {
+        try {
+            var found = Files.readAttributes(folder, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+            return found.isDirectory()
+                    && found.permissions().equals(OWNER_ONLY)
+                    && found.owner().equals(Me.OWNER);
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** The user that files made by this process belong to; found once, where it is asked for. */
+    private static final class Me {
+        static final Object OWNER = owner();
+
+        private static Object owner() {
+            try {
+                Path made = Files.createTempFile("behalf", null);
+                try {
+                    return Files.getOwner(made, LinkOption.NOFOLLOW_LINKS);
+                } finally {
+                    Files.delete(made);
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException("cannot write in the folder for temporary files", e);
+            }
+        }
     }
 
     /**
@@ -90,8 +191,14 @@ record DataDirectory(Path path) {
         return socket.toString().getBytes(StandardCharsets.UTF_8).length <= MAX_SOCKET_PATH;
     }
 
+    /** Of the directory, however it was named. */
     private String hash() {
-        return sha256(path.toString()).substring(0, HASH_DIGITS);
+        try {
+            Path real = Files.exists(path) ? path.toRealPath() : path;
+            return sha256(real.toString()).substring(0, HASH_DIGITS);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + path, e);
+        }
     }
 
     private static String sha256(String text) {

@@ -144,8 +144,7 @@ final class Server implements AutoCloseable {
     private static void stopped(Stop stop, Gateway gateway, TaskStates tasks) {
         gateway.stopped(io.behalf.gateway.Stop.of(stop::affects));
         if (stop instanceof Stop.OfTask(TaskId task, var _)) {
-            // keeps totals in the store, which whoever stops must not wait for
-            var _ = Thread.startVirtualThread(() -> tasks.over(task));
+            tasks.over(task);
         }
     }
 
@@ -199,7 +198,8 @@ final class Server implements AutoCloseable {
                     configuration.registered(),
                     ledger,
                     ledger.reader(),
-                    tokens::delegation,
+                    ledger.index(),
+                    tokens,
                     clock,
                     configuration.server().node());
         } catch (Json.Malformed e) {

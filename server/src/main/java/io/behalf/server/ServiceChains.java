@@ -1,69 +1,98 @@
 package io.behalf.server;
 
-import io.behalf.core.delegation.Delegation;
 import io.behalf.core.delegation.Ids;
 import io.behalf.core.jose.SignatureAlgorithm;
 import io.behalf.core.jose.VerificationKey;
+import io.behalf.core.json.CanonicalWriter;
 import io.behalf.core.json.Json;
-import io.behalf.core.record.AuditRecord;
 import io.behalf.core.record.AuditRecord.Downstream;
+import io.behalf.core.record.AuditRecord.Intent;
+import io.behalf.core.record.AuditRecord.ServiceSigned;
 import io.behalf.core.record.RecordDecoder;
 import io.behalf.core.record.RecordEncoder;
-import io.behalf.core.record.StoredRecord;
 import io.behalf.ledger.Committed;
+import io.behalf.ledger.IndexKey;
 import io.behalf.ledger.Ledger;
+import io.behalf.ledger.LedgerIndex;
 import io.behalf.ledger.LedgerReader;
 import io.behalf.verifier.DownstreamChain;
 import io.behalf.verifier.IssuerKeys;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes in the records of services that verify for themselves. A record counts when the service's registered key signed
- * it, it follows that key's previous one, and it speaks of a token that was made for that service. Thread-safe.
+ * Takes in the records of services that verify for themselves (contract §6, {@code downstream}). A record counts when
+ *
+ * <ol>
+ *   <li>the service's registered key signed exactly what the ledger will keep of it,
+ *   <li>it speaks of a token that was made for that service, and says of task, person and agents what the token says,
+ *   <li>the call that it names in {@code of} is one that this token was sent with,
+ *   <li>it follows that key's previous one.
+ * </ol>
+ *
+ * <p>Tokens and calls of this process are known from memory, older ones from the ledger's index. So a service that was
+ * cut off by a restart can still hand in what it has, however late: its chain could never go on otherwise. What it says
+ * is its own word all the same, about the call that it names and no other. A service that lost the position of its
+ * chain begins with a new key.
+ *
+ * <p>Thread-safe. May wait for the index: not for event loops.
  */
 final class ServiceChains {
     /** Largest record taken in. */
     static final int MAX_BYTES = RecordEncoder.MAX_RECORD_BYTES;
+    /** How long a record about an earlier process's call waits for the index, which after a start has some way to go. */
+    static final Duration INDEX_WAIT = Duration.ofSeconds(4);
+    /** Entries read for one id. One is right; by chance the index may name another besides. */
+    private static final int LOOKED_AT = 4;
 
     private final Map<String, Service> services = new HashMap<>();
     private final Map<String, Head> heads = new HashMap<>();
     private final Ledger ledger;
-    private final Function<String, Optional<Delegation>> tokens;
+    private final LedgerReader reader;
+    private final LedgerIndex index;
+    private final long sizeAtStart;
+    private final MintedTokens tokens;
     private final Clock clock;
     private final String node;
     private final SecureRandom random = new SecureRandom();
 
     private record Service(String audience, Map<String, VerificationKey> keys) {}
 
-    private record Head(long seq, String leaf) {}
+    /** A chain's last record; it is not known to be durable before {@code committed} is done. */
+    private record Head(long seq, String leaf, CompletableFuture<Committed> committed) {}
 
     /** What came of a record. */
     sealed interface Taken {
-        /** @param leaf what the service's next record must name as {@code prev} */
+        /**
+         * @param committed completes exceptionally when the record is not known to be durable: send it again
+         * @param leaf what the service's next record must name as {@code prev}
+         */
         record In(CompletionStage<Committed> committed, String leaf) implements Taken {}
 
         record Refused(int status, String sentence) implements Taken {}
     }
 
     /**
-     * @param tokens the delegation behind a token that was made here, by {@code jti}
+     * @param tokens of this process
      * @throws Json.Malformed when a registered key set is none
      */
     ServiceChains(
             Map<String, Configuration.Registered> registered,
             Ledger ledger,
             LedgerReader reader,
-            Function<String, Optional<Delegation>> tokens,
+            LedgerIndex index,
+            MintedTokens tokens,
             Clock clock,
             String node)
             throws Json.Malformed {
@@ -74,55 +103,95 @@ final class ServiceChains {
             services.put(entry.getKey(), new Service(entry.getValue().audience(), keys.keys()));
         }
         this.ledger = ledger;
+        this.reader = reader;
+        this.index = index;
+        this.sizeAtStart = reader.size();
         this.tokens = tokens;
         this.clock = clock;
         this.node = node;
-        recover(reader);
+        recover();
     }
 
-    synchronized Taken take(byte[] body) {
+    Taken take(byte[] body) throws InterruptedException {
+        if (body.length > MAX_BYTES) {
+            return new Taken.Refused(413, "A record has at most " + MAX_BYTES + " bytes.");
+        }
         Downstream record;
         try {
             record = placed(Json.readObject(body));
         } catch (Json.Malformed e) {
             return new Taken.Refused(400, "This is not a downstream record: " + e.getMessage() + ".");
         }
-        var signed = record.downstream();
+        ServiceSigned signed = record.downstream();
         Service service = services.get(signed.service());
         VerificationKey key = service == null ? null : service.keys().get(signed.kid());
-        if (service == null || key == null || !DownstreamChain.signedBy(record, key)) {
+        if (service == null || key == null || !signedBy(record, key)) {
             return new Taken.Refused(401, "No key registered for this service signed this record.");
         }
-        Optional<Delegation> seen = tokens.apply(signed.seenJti());
-        if (seen.isEmpty()
-                || !seen.get().audience().equals(service.audience())
-                || !record.header().task().equals(Optional.of(seen.get().taskId()))) {
+        if (needsIndex(record) && !index.await(sizeAtStart, INDEX_WAIT)) {
+            return new Taken.Refused(503, "The ledger's index is not there yet. Send the record again.");
+        }
+        Optional<ServiceToken> token = tokens.made(signed.seenJti()).or(() -> tokenInLedger(signed.seenJti()));
+        if (token.isEmpty() || !token.get().audience().equals(service.audience())) {
             return new Taken.Refused(403, "The record speaks of a token that was not made for this service.");
         }
+        if (!token.get().saidBy(record.header()) || !ownCall(record)) {
+            return new Taken.Refused(
+                    403, "The record says of task, person, agents or service what its token does not.");
+        }
+        if (record.of().isPresent() && !sentWith(record.of().get(), signed, token.get())) {
+            return new Taken.Refused(403, "The record names a call that this token was not sent with.");
+        }
+        return chained(record);
+    }
+
+    /** Allow-list of the algorithm included: another kind of key in the set counts for nothing (RFC 8725 §3.1). */
+    private static boolean signedBy(Downstream record, VerificationKey key) {
+        return key.algorithm() == SignatureAlgorithm.ES256 && DownstreamChain.signedBy(record, key);
+    }
+
+    private static boolean ownCall(Downstream record) {
+        return record.call()
+                .map(call -> call.service().equals(record.downstream().service()))
+                .orElse(true);
+    }
+
+    private synchronized Taken chained(Downstream record) {
+        ServiceSigned signed = record.downstream();
+        String leaf = DownstreamChain.leaf(record);
         Head last = heads.get(chain(signed));
+        if (last != null && last.seq() == signed.seq() && last.leaf().equals(leaf)) {
+            return new Taken.In(
+                    last.committed(), leaf); // its answer was lost: it is told again, and nothing is written
+        }
+        if (last != null && !last.committed().isDone()) {
+            return new Taken.Refused(
+                    409, "The record before it is still being written. Send this one after its answer.");
+        }
         boolean follows = last == null
                 ? signed.seq() == 1 && signed.prev().isEmpty()
                 : signed.seq() == last.seq() + 1 && signed.prev().equals(Optional.of(last.leaf()));
         if (!follows) {
             return new Taken.Refused(409, "The record does not follow the last one taken in under this key.");
         }
-        String leaf = DownstreamChain.leaf(record);
-        heads.put(chain(signed), new Head(signed.seq(), leaf));
-        CompletionStage<Committed> committed = ledger.append(record);
-        CompletionStage<Committed> watched = committed.whenComplete((_, fault) -> {
-            if (fault != null) {
-                forget(chain(signed), signed.seq(), Optional.ofNullable(last));
+        Head head = new Head(signed.seq(), leaf, new CompletableFuture<>());
+        heads.put(chain(signed), head);
+        ledger.append(record).whenComplete((committed, fault) -> {
+            if (fault == null) {
+                head.committed().complete(committed);
+            } else {
+                // Not known to be durable, so not taken in: the service sends it again. If it was stored all the same,
+                // it will stand there twice, and the chain goes on from either.
+                takeBack(chain(signed), Optional.ofNullable(last));
+                head.committed().completeExceptionally(fault);
             }
         });
-        return new Taken.In(watched, leaf);
+        return new Taken.In(head.committed(), leaf);
     }
 
-    /** A record that did not become durable was not taken in: the service sends it again. */
-    private synchronized void forget(String chain, long seq, Optional<Head> before) {
-        Head now = heads.get(chain);
-        if (now != null && now.seq() == seq) {
-            before.ifPresentOrElse(head -> heads.put(chain, head), () -> heads.remove(chain));
-        }
+    /** Nothing has followed, as the head was not done. */
+    private synchronized void takeBack(String chain, Optional<Head> before) {
+        before.ifPresentOrElse(head -> heads.put(chain, head), () -> heads.remove(chain));
     }
 
     /** The record with the id, time and node of this ledger, whatever the service wrote there. */
@@ -130,46 +199,77 @@ final class ServiceChains {
         object.put("id", Ids.next("rec", clock.instant(), random));
         object.put("time", RecordEncoder.time(clock.instant()));
         object.put("node", node);
-        StoredRecord stored = RecordDecoder.decode(Json.canonical(object));
-        if (stored.record() instanceof Downstream record
-                && record.header().task().isPresent()) {
-            return record;
+        byte[] given = canonical(object);
+        if (!(RecordDecoder.decode(given).record() instanceof Downstream record)
+                || record.header().task().isEmpty()
+                || record.header().late()) {
+            throw new Json.Malformed("its kind is downstream, it names a task, and it says nothing of late", null);
         }
-        throw new Json.Malformed("its kind is downstream, and it names a task", null);
+        // The signature must hold for what is kept, for ever: nothing of the record may be lost on the way there.
+        CanonicalWriter kept = new CanonicalWriter();
+        RecordEncoder.encode(record, 0, null, kept);
+        if (!Arrays.equals(given, kept.toByteArray())) {
+            throw new Json.Malformed("it holds something that a record of this kind does not keep", null);
+        }
+        return record;
     }
 
-    private void recover(LedgerReader reader) {
+    private static byte[] canonical(Map<String, @Nullable Object> object) throws Json.Malformed {
+        try {
+            return Json.canonical(object);
+        } catch (IllegalArgumentException e) {
+            throw new Json.Malformed("it holds a number that has no exact form", e);
+        }
+    }
+
+    // ---- what the ledger knows
+
+    private boolean needsIndex(Downstream record) {
+        return tokens.made(record.downstream().seenJti()).isEmpty()
+                || record.of().filter(of -> tokens.sentWith(of).isEmpty()).isPresent();
+    }
+
+    private Optional<ServiceToken> tokenInLedger(String jti) {
+        return Arrays.stream(index.lookup(IndexKey.TOKEN, jti))
+                .limit(LOOKED_AT) // a token is made before it is used: the first entry that names it
+                .mapToObj(entry -> ServiceToken.of(LedgerRecords.decode(entry, reader.entry(entry)), jti))
+                .flatMap(Optional::stream)
+                .findFirst();
+    }
+
+    private boolean sentWith(String call, ServiceSigned signed, ServiceToken token) {
+        Optional<String> sent = tokens.sentWith(call);
+        return sent.isPresent() ? sent.get().equals(signed.seenJti()) : inLedger(call, signed.service(), token);
+    }
+
+    /** A call of the same delegation to the same service, of an earlier process: it was sent with no other token. */
+    private boolean inLedger(String call, String service, ServiceToken token) {
+        return Arrays.stream(index.lookup(IndexKey.RECORD, call))
+                .limit(LOOKED_AT)
+                .mapToObj(entry -> LedgerRecords.decode(entry, reader.entry(entry)))
+                .anyMatch(record -> record instanceof Intent intent
+                        && intent.header().id().equals(call)
+                        && intent.call().service().equals(service)
+                        && intent.header()
+                                .delegation()
+                                .filter(held -> held.jti().equals(token.from()))
+                                .isPresent());
+    }
+
+    private void recover() {
         if (services.isEmpty()) {
             return;
         }
-        byte[] kind = "\"kind\":\"downstream\"".getBytes(StandardCharsets.UTF_8);
-        reader.visit(0, reader.size(), (_, bundle, offset, length) -> {
-            if (contains(bundle, offset, length, kind)) {
-                try {
-                    var stored = RecordDecoder.decode(Arrays.copyOfRange(bundle, offset, offset + length));
-                    if (stored.record() instanceof Downstream record) {
-                        var signed = record.downstream();
-                        heads.put(chain(signed), new Head(signed.seq(), DownstreamChain.leaf(record)));
-                    }
-                } catch (Json.Malformed e) {
-                    throw new IllegalStateException("an entry of the ledger is no record", e);
-                }
-            }
+        LedgerRecords.visit(reader, "downstream", Downstream.class, (entry, record) -> {
+            var done = CompletableFuture.completedFuture(
+                    new Committed(record.header().id(), OptionalLong.of(entry)));
+            heads.put(
+                    chain(record.downstream()),
+                    new Head(record.downstream().seq(), DownstreamChain.leaf(record), done));
         });
     }
 
-    /** Decoding every entry only to find a few would make each start wait for it. */
-    private static boolean contains(byte[] bytes, int offset, int length, byte[] wanted) {
-        int last = offset + length - wanted.length;
-        for (int at = offset; at <= last; at++) {
-            if (Arrays.equals(bytes, at, at + wanted.length, wanted, 0, wanted.length)) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    private static String chain(AuditRecord.ServiceSigned signed) {
+    private static String chain(ServiceSigned signed) {
         return signed.service() + " " + signed.kid();
     }
 }
