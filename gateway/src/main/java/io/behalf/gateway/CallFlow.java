@@ -29,12 +29,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The one flow of every call, whatever its protocol: who asks, may it, on the record, onward, on the record, done. One for
  * each event loop, and everything in it happens there. Nothing here waits: steps that take time give a future.
  */
 final class CallFlow {
+    private static final Logger LOG = LoggerFactory.getLogger(CallFlow.class);
+
     private final Vertx vertx;
     private final Loop loop;
     private final DelegationVerifier verifier;
@@ -393,6 +397,7 @@ final class CallFlow {
 
     private static void part(AsyncResult<Parting> parted, OpenCall mine, AgentWire agent) {
         if (parted.failed()) {
+            LOG.warn("the outcome of {} could not be recorded", mine.intent.record, parted.cause());
             agent.unrecorded(mine.intent);
             return;
         }

@@ -65,6 +65,8 @@ public final class Gateway {
                 .setMaxHeaderSize(MAX_HEADER_BYTES)
                 .setMaxInitialLineLength(Door.MAX_TARGET + 64)
                 .setMaxChunkSize(MAX_CHUNK_BYTES)
+                // no upgrade in clear text: it would let a body be read under other rules than those it was checked by
+                .setHttp2ClearTextEnabled(false)
                 .setHandle100ContinueAutomatically(false)
                 .setDecompressionSupported(false)
                 .setCompressionSupported(false)
