@@ -16,6 +16,7 @@ import picocli.CommandLine.Spec;
         versionProvider = Behalf.Version.class,
         description = "Delegated authority for agents, and the record of what was done with it.",
         subcommands = {
+            DemoCommand.class,
             ServeCommand.class,
             RevokeCommand.class,
             TaskCommand.class,

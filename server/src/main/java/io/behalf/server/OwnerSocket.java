@@ -6,9 +6,12 @@ import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.RequestOptions;
 import io.vertx.core.net.SocketAddress;
+import java.net.ConnectException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -82,12 +85,23 @@ final class OwnerSocket implements AutoCloseable {
                 new VertxOptions().setEventLoopPoolSize(1).setWorkerPoolSize(1).setPreferNativeTransport(true));
         var owner = new OwnerSocket(vertx, SocketAddress.domainSocketAddress(socket.toString()));
         try {
-            owner.get(Health.LIVE, TEXT);
+            owner.reach();
             return Optional.of(owner);
-        } catch (CommandFailed left) { // by a server that was killed
+        } catch (CompletionException e) {
             owner.close();
-            return Optional.empty();
+            if (e.getCause() instanceof ConnectException) { // left by a server that was killed
+                return Optional.empty();
+            }
+            throw silent(e);
         }
+    }
+
+    private void reach() {
+        await(
+                client.request(options(HttpMethod.GET, Health.LIVE))
+                        .compose(HttpClientRequest::send)
+                        .compose(HttpClientResponse::end),
+                CONNECTS_WITHIN);
     }
 
     Told get(String path, String accept) {
@@ -99,14 +113,7 @@ final class OwnerSocket implements AutoCloseable {
     }
 
     private Told ask(HttpMethod method, String path, String accept, Optional<Buffer> body) {
-        var options = new RequestOptions()
-                .setServer(address)
-                .setHost("localhost")
-                .setMethod(method)
-                .setURI(path)
-                .setConnectTimeout(CONNECTS_WITHIN.toMillis())
-                .setIdleTimeout(ANSWERS_WITHIN.toMillis());
-        Future<Told> told = client.request(options)
+        Future<Told> told = client.request(options(method, path))
                 .compose(request -> {
                     request.putHeader("Accept", accept);
                     return body.isPresent()
@@ -119,14 +126,31 @@ final class OwnerSocket implements AutoCloseable {
                     return new Told(answer.statusCode(), Map.copyOf(headers), bytes.toString());
                 }));
         try {
-            return told.toCompletionStage()
-                    .toCompletableFuture()
-                    .orTimeout(ANSWERS_WITHIN.toMillis(), TimeUnit.MILLISECONDS)
-                    .join();
+            return await(told, ANSWERS_WITHIN);
         } catch (CompletionException e) {
-            throw CommandFailed.unreachable("The server on this data directory does not answer: "
-                    + Optional.ofNullable(e.getCause()).orElse(e).getMessage());
+            throw silent(e);
         }
+    }
+
+    private RequestOptions options(HttpMethod method, String path) {
+        return new RequestOptions()
+                .setServer(address)
+                .setHost("localhost")
+                .setMethod(method)
+                .setURI(path)
+                .setConnectTimeout(CONNECTS_WITHIN.toMillis());
+    }
+
+    private static CommandFailed silent(CompletionException e) {
+        return CommandFailed.unreachable("The server on this data directory does not answer: "
+                + Optional.ofNullable(e.getCause()).orElse(e));
+    }
+
+    private static <T> T await(Future<T> future, Duration atMost) {
+        return future.toCompletionStage()
+                .toCompletableFuture()
+                .orTimeout(atMost.toMillis(), TimeUnit.MILLISECONDS)
+                .join();
     }
 
     @Override

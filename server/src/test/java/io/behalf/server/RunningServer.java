@@ -14,6 +14,7 @@ import io.behalf.sdk.AuthorityClient;
 import io.behalf.sdk.HeldDelegation;
 import io.behalf.sdk.RunningTask;
 import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -36,7 +37,7 @@ final class RunningServer implements AutoCloseable {
 
     private static final Duration ANSWERS_WITHIN = Duration.ofSeconds(20);
 
-    private final Vertx vertx = Vertx.vertx();
+    private final Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(true));
     private final HttpClient http = HttpClient.newHttpClient();
     private final Map<String, String> environment = new HashMap<>();
     private final DataDirectory data;
