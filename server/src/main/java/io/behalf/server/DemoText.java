@@ -56,8 +56,9 @@ final class DemoText {
     private void approval() {
         lines.add("AFTER    the same agent, with a delegation");
         if (played.who() instanceof Who.Named(var person, var text)) {
-            lines.add("  " + person.display() + " reads this in the browser, and approves it:");
-            text.orElse("").lines().forEach(line -> lines.add("    " + StoryText.clean(line)));
+            lines.add("  " + person.display() + " reads what " + Demo.AGENT + " may do for her, and approves it:");
+            // the text begins with who may act, which the last line has just said
+            text.orElse("").lines().skip(1).forEach(line -> lines.add("    " + StoryText.clean(line)));
         }
     }
 
@@ -150,6 +151,7 @@ final class DemoText {
 
     private void proof(DemoProof proof) {
         TaskStory story = played.story();
+        lines.add("");
         lines.add("PROOF    from record #" + number(played.shown()) + " alone");
         String person = played.who() instanceof Who.Named named ? named.person().display() : "?";
         Instant approved = story.began().orElseThrow();
