@@ -41,6 +41,7 @@ public final class Authority implements AutoCloseable {
     private final HandOvers handOvers;
     private final Approvals approvals;
     private final Endpoints endpoints;
+    private final Logouts logouts;
     private final Http http;
     private final Closer closer;
     private final TrustedIssuers issuers;
@@ -55,6 +56,7 @@ public final class Authority implements AutoCloseable {
         Starts starts = new Starts(parts);
         this.approvals = new Approvals(parts, starts, stops, fetch);
         this.endpoints = new Endpoints(parts, starts, new Renewals(parts, stops), handOvers, approvals, stops);
+        this.logouts = new Logouts(parts);
         this.http = new Http(Approvals.COOKIE);
         this.closer = new Closer(parts, stops, openCalls);
     }
@@ -122,6 +124,7 @@ public final class Authority implements AutoCloseable {
         http.post(router, Endpoints.TOKEN, Endpoints.TOKEN, endpoints::token);
         http.post(router, Endpoints.REVOKE, Endpoints.REVOKE, endpoints::revoke);
         http.post(router, Endpoints.INTROSPECT, Endpoints.INTROSPECT, endpoints::introspect);
+        http.post(router, Logouts.PATH, Logouts.PATH, logouts::backchannel);
     }
 
     /** This authority's keys, as they are now. */

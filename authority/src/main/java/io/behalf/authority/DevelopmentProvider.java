@@ -3,6 +3,8 @@ package io.behalf.authority;
 import io.behalf.core.jose.CompactJws;
 import io.behalf.core.jose.SigningKey;
 import io.vertx.ext.web.Router;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.net.URI;
 import java.net.URLDecoder;
 import java.net.URLEncoder;
@@ -22,16 +24,19 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A small OpenID provider with two pretend people, for development, the demo and tests: discovery, key set, login with
- * PKCE, logout. Loopback only, everything in memory: what it says about people is worth nothing, so an authority outside
+ * PKCE, logout with its word to the clients (OpenID Connect Back-Channel Logout 1.0). Loopback only, everything in memory: what it says about people is worth nothing, so an authority outside
  * development mode must not trust it.
  */
 public final class DevelopmentProvider implements AutoCloseable {
     static final Duration TOKEN_LIFE = Duration.ofMinutes(10);
     static final Duration CODE_LIFE = Duration.ofMinutes(1);
     static final Duration SESSION_LIFE = Duration.ofHours(8);
+    static final Duration LOGOUT_LIFE = Duration.ofMinutes(2);
 
     /** Logins and sessions kept at once. */
     private static final int MAX_KEPT = 10_000;
+
+    private static final Logger LOG = System.getLogger(DevelopmentProvider.class.getName());
 
     private static final String COOKIE = "behalf-development-login";
 
@@ -43,6 +48,7 @@ public final class DevelopmentProvider implements AutoCloseable {
     private final SigningKey key = SigningKey.generate();
     private final Pages pages = new Pages();
     private final Http http = new Http(COOKIE);
+    private final Fetch fetch = new Fetch();
     private final Map<String, Session> sessions = new ConcurrentHashMap<>();
     private final Map<String, Map<String, String>> waiting = new ConcurrentHashMap<>();
     private final Map<String, Code> codes = new ConcurrentHashMap<>();
@@ -50,11 +56,31 @@ public final class DevelopmentProvider implements AutoCloseable {
     /**
      * @param secret absent for a public client
      * @param audiences of the access tokens that it gets
+     * @param backchannelLogout where it is told that a person has logged out
      */
-    public record Client(String id, Optional<String> secret, Set<String> redirectUris, Set<String> audiences) {
+    public record Client(
+            String id,
+            Optional<String> secret,
+            Set<String> redirectUris,
+            Set<String> audiences,
+            Optional<URI> backchannelLogout) {
         public Client {
             redirectUris = Set.copyOf(redirectUris);
             audiences = Set.copyOf(audiences);
+            if (!backchannelLogout.map(AuthorityConfig::loopback).orElse(true)) {
+                throw new IllegalArgumentException("the development provider is for loopback only");
+            }
+        }
+
+        /** One that is not told of logouts. */
+        public Client(String id, Optional<String> secret, Set<String> redirectUris, Set<String> audiences) {
+            this(id, secret, redirectUris, audiences, Optional.empty());
+        }
+
+        /** Told of logouts at the back-channel endpoint of an authority. */
+        public Client toldOfLogouts(String authorityIssuer) {
+            return new Client(
+                    id, secret, redirectUris, audiences, Optional.of(URI.create(authorityIssuer + Logouts.PATH)));
         }
 
         @Override
@@ -73,9 +99,9 @@ public final class DevelopmentProvider implements AutoCloseable {
 
     private record User(String sub, String name, String email, List<String> groups, String password) {}
 
-    private record Session(User user, Instant since) {}
+    private record Session(String sid, User user, Instant since) {}
 
-    private record Code(User user, Instant authTime, Map<String, String> request, Instant until) {}
+    private record Code(Session session, Map<String, String> request, Instant until) {}
 
     /** @param issuer its address, on loopback, without a final slash */
     public DevelopmentProvider(String issuer, List<Client> clients, Clock clock) {
@@ -106,13 +132,17 @@ public final class DevelopmentProvider implements AutoCloseable {
     public SignedIn signIn(String user, String clientId) {
         Client client = Optional.ofNullable(clients.get(clientId)).orElseThrow();
         Instant now = clock.instant();
-        return tokens(user(user), client, now, now, Optional.empty());
+        return tokens(new Session(word(), user(user), now), client, now, Optional.empty());
     }
 
-    /** Ends all of a user's sessions here. Tokens that are out stay what they are. */
-    public void logout(String user) {
+    /**
+     * Logs a user out: ends all sessions here and tells every client that wants to know. Blocks until they have answered.
+     * Tokens that are out stay what they are.
+     */
+    public void signOut(String user) {
         User known = user(user);
         sessions.values().removeIf(session -> session.user().equals(known));
+        tellClients(Map.of("sub", known.sub()));
     }
 
     /** Mounts it; {@code below} is the path part of its issuer, empty or with a leading slash. */
@@ -128,6 +158,7 @@ public final class DevelopmentProvider implements AutoCloseable {
     @Override
     public void close() {
         http.close();
+        fetch.close();
     }
 
     private Map<String, @Nullable Object> discovery() {
@@ -137,6 +168,8 @@ public final class DevelopmentProvider implements AutoCloseable {
         out.put("token_endpoint", issuer + "/token");
         out.put("jwks_uri", issuer + "/jwks");
         out.put("end_session_endpoint", issuer + "/logout");
+        out.put("backchannel_logout_supported", true);
+        out.put("backchannel_logout_session_supported", true);
         out.put("response_types_supported", List.of("code"));
         out.put("subject_types_supported", List.of("public"));
         out.put("id_token_signing_alg_values_supported", List.of(key.algorithm().code()));
@@ -192,7 +225,7 @@ public final class DevelopmentProvider implements AutoCloseable {
             return loginPage(401, handle, "Name and password do not fit.");
         }
         waiting.remove(handle);
-        Session session = new Session(user.get(), clock.instant());
+        Session session = new Session(word(), user.get(), clock.instant());
         String cookie = keep(sessions, session);
         return coded(request.get(), session)
                 .with("Set-Cookie", COOKIE + "=" + cookie + "; Path=/; HttpOnly; SameSite=Lax");
@@ -223,12 +256,8 @@ public final class DevelopmentProvider implements AutoCloseable {
         if (!authentic || !fits) {
             return Reply.json(400, Map.of("error", authentic ? "invalid_grant" : "invalid_client"));
         }
-        SignedIn tokens = tokens(
-                code.get().user(),
-                client,
-                clock.instant(),
-                code.get().authTime(),
-                Optional.ofNullable(request.get("nonce")));
+        SignedIn tokens =
+                tokens(code.get().session(), client, clock.instant(), Optional.ofNullable(request.get("nonce")));
         Map<String, @Nullable Object> out = new LinkedHashMap<>();
         out.put("access_token", tokens.accessToken());
         out.put("id_token", tokens.idToken());
@@ -238,8 +267,44 @@ public final class DevelopmentProvider implements AutoCloseable {
     }
 
     private Reply logout(Ask ask) {
-        ask.cookie().ifPresent(sessions::remove);
+        ask.cookie()
+                .flatMap(cookie -> Optional.ofNullable(sessions.remove(cookie)))
+                .ifPresent(ended -> tellClients(Map.of("sub", ended.user().sub(), "sid", ended.sid())));
         return Reply.nothing(204).with("Set-Cookie", COOKIE + "=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+    }
+
+    /** Back-Channel Logout 1.0 §2.5. A client that is away misses it, as in life. */
+    private void tellClients(Map<String, String> who) {
+        for (Client client : clients.values()) {
+            if (client.backchannelLogout().isEmpty()) {
+                continue;
+            }
+            String address = client.backchannelLogout().get().toString();
+            try {
+                int status = fetch.tell(address, query(Map.of("logout_token", logoutToken(client, who))));
+                if (status != 200) {
+                    LOG.log(Level.WARNING, client.id() + " answered a logout with status " + status);
+                }
+            } catch (Fetch.Unreachable e) {
+                LOG.log(Level.WARNING, client.id() + " cannot be told of a logout: " + e.getMessage());
+            }
+        }
+    }
+
+    private String logoutToken(Client client, Map<String, String> who) {
+        Instant now = clock.instant();
+        Map<String, @Nullable Object> claims = new LinkedHashMap<>(who);
+        claims.put("iss", issuer);
+        claims.put("aud", client.id());
+        claims.put("iat", now.getEpochSecond());
+        claims.put("exp", now.plus(LOGOUT_LIFE).getEpochSecond());
+        claims.put("jti", word());
+        claims.put("events", Map.of(Logouts.EVENT, Map.of()));
+        return sign("logout+jwt", claims);
+    }
+
+    String sign(String typ, Map<String, @Nullable Object> claims) {
+        return CompactJws.sign(key, typ, key.thumbprint(), claims);
     }
 
     private static Optional<String> secret(Ask ask) {
@@ -253,8 +318,7 @@ public final class DevelopmentProvider implements AutoCloseable {
     }
 
     private Reply coded(Map<String, String> request, Session session) {
-        Code code = new Code(
-                session.user(), session.since(), request, clock.instant().plus(CODE_LIFE));
+        Code code = new Code(session, request, clock.instant().plus(CODE_LIFE));
         return back(request, Map.of("code", keep(codes, code)));
     }
 
@@ -280,20 +344,19 @@ public final class DevelopmentProvider implements AutoCloseable {
                         problem));
     }
 
-    private SignedIn tokens(User user, Client client, Instant now, Instant authTime, Optional<String> nonce) {
-        Map<String, @Nullable Object> access = claims(user, now, authTime);
+    private SignedIn tokens(Session session, Client client, Instant now, Optional<String> nonce) {
+        Map<String, @Nullable Object> access = claims(session, now);
         access.put("aud", client.audiences().stream().sorted().toList());
         access.put("azp", client.id());
         access.put("client_id", client.id());
-        Map<String, @Nullable Object> id = claims(user, now, authTime);
+        Map<String, @Nullable Object> id = claims(session, now);
         id.put("aud", client.id());
         nonce.ifPresent(value -> id.put("nonce", value));
-        return new SignedIn(
-                CompactJws.sign(key, "at+jwt", key.thumbprint(), access),
-                CompactJws.sign(key, "JWT", key.thumbprint(), id));
+        return new SignedIn(sign("at+jwt", access), sign("JWT", id));
     }
 
-    private Map<String, @Nullable Object> claims(User user, Instant now, Instant authTime) {
+    private Map<String, @Nullable Object> claims(Session session, Instant now) {
+        User user = session.user();
         Map<String, @Nullable Object> out = new LinkedHashMap<>();
         out.put("iss", issuer);
         out.put("sub", user.sub());
@@ -302,7 +365,8 @@ public final class DevelopmentProvider implements AutoCloseable {
         out.put("groups", user.groups());
         out.put("iat", now.getEpochSecond());
         out.put("exp", now.plus(TOKEN_LIFE).getEpochSecond());
-        out.put("auth_time", authTime.getEpochSecond());
+        out.put("auth_time", session.since().getEpochSecond());
+        out.put("sid", session.sid());
         out.put("acr", "1");
         out.put("amr", List.of("pwd"));
         out.put("jti", word());

@@ -29,26 +29,43 @@ final class Fetch implements AutoCloseable {
     record Got(int status, Map<String, @Nullable Object> json) {}
 
     Got get(String address) {
-        return send(HttpRequest.newBuilder(URI.create(address)).GET());
+        return json(HttpRequest.newBuilder(URI.create(address)).GET());
     }
 
     Got post(String address, String form, Optional<String> authorization) {
-        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(address))
-                .header("Content-Type", "application/x-www-form-urlencoded")
-                .POST(HttpRequest.BodyPublishers.ofString(form));
+        HttpRequest.Builder request = form(address, form);
         authorization.ifPresent(value -> request.header("Authorization", value));
-        return send(request);
+        return json(request);
     }
 
-    private Got send(HttpRequest.Builder request) {
+    /** The answer's status alone: what it says is of no interest. */
+    int tell(String address, String form) {
+        return send(form(address, form)).statusCode();
+    }
+
+    private static HttpRequest.Builder form(String address, String form) {
+        return HttpRequest.newBuilder(URI.create(address))
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .POST(HttpRequest.BodyPublishers.ofString(form));
+    }
+
+    private Got json(HttpRequest.Builder request) {
+        HttpResponse<byte[]> answer = send(request);
+        try {
+            return new Got(answer.statusCode(), Json.readObject(answer.body()));
+        } catch (Json.Malformed e) {
+            throw new Unreachable(answer.uri().getHost(), e);
+        }
+    }
+
+    private HttpResponse<byte[]> send(HttpRequest.Builder request) {
         HttpRequest built = request.header("Accept", "application/json")
                 .timeout(ANSWER_WAIT)
                 .build();
         try {
-            HttpResponse<byte[]> answer = client.send(
+            return client.send(
                     built, HttpResponse.BodyHandlers.limiting(HttpResponse.BodyHandlers.ofByteArray(), MAX_ANSWER));
-            return new Got(answer.statusCode(), Json.readObject(answer.body()));
-        } catch (IOException | Json.Malformed e) {
+        } catch (IOException e) {
             throw new Unreachable(built.uri().getHost(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -50,7 +50,12 @@ record KnownTask(
      * @param salt 32 random bytes, base64url, of the commitment in {@code approved}
      * @param claims of the provider's token at the start, as far as rights are read from them
      */
-    record Identity(Person person, String salt, Map<String, @Nullable Object> claims) {}
+    record Identity(Person person, String salt, Map<String, @Nullable Object> claims) {
+        /** The provider's session in which the task began, where its token named one. */
+        Optional<String> sid() {
+            return claims.get("sid") instanceof String sid ? Optional.of(sid) : Optional.empty();
+        }
+    }
 
     Instant end() {
         return approved.end();

@@ -55,7 +55,10 @@ final class Providers {
             Map<String, @Nullable Object> jwks,
             Instant fetched) {}
 
-    /** A token whose signature, issuer and times hold. */
+    /** A token whose signature, issuer and times hold, whatever it is about. */
+    record Stated(AuthorityConfig.Provider provider, CompactJws token, Instant expires) {}
+
+    /** The same about a person. */
     record Signed(
             AuthorityConfig.Provider provider, Map<String, @Nullable Object> claims, String sub, Instant expires) {
         Optional<String> text(String name) {
@@ -86,11 +89,27 @@ final class Providers {
     }
 
     /**
-     * Checks that a configured provider signed this and that it is valid now.
+     * Checks that a configured provider signed this about a person and that it is valid now.
      *
      * @param what the token, as the client knows it, for the error's words
      */
     Answer<Signed> signed(String token, String what) {
+        return stated(token, what).flatMap(stated -> {
+            CompactJws jws = stated.token();
+            if (jws.claims().containsKey("events")) {
+                // RFC 8417 §4.5: a security event, of which a logout token is one, must not pass for a token about a
+                // login
+                return no(what, "tells of an event", "events");
+            }
+            return jws.claim("sub")
+                    .filter(s -> !s.isBlank() && s.length() <= MAX_SUB)
+                    .map(sub -> Answer.ok(new Signed(stated.provider(), jws.claims(), sub, stated.expires())))
+                    .orElseGet(() -> no(what, "names no person (sub)", "sub"));
+        });
+    }
+
+    /** Checks that a configured provider signed this and that it is valid now. */
+    Answer<Stated> stated(String token, String what) {
         CompactJws jws;
         try {
             jws = CompactJws.parse(token);
@@ -115,11 +134,7 @@ final class Providers {
         if (ahead(jws.claims().get("nbf"), now) || ahead(jws.claims().get("iat"), now)) {
             return no(what, "is from the future: check the clocks", "nbf or iat");
         }
-        Optional<String> sub = jws.claim("sub").filter(s -> !s.isBlank() && s.length() <= MAX_SUB);
-        if (sub.isEmpty()) {
-            return no(what, "names no person (sub)", "sub");
-        }
-        return Answer.ok(new Signed(provider, jws.claims(), sub.get(), Instant.ofEpochSecond(exp.longValue())));
+        return Answer.ok(new Stated(provider, jws, Instant.ofEpochSecond(exp.longValue())));
     }
 
     /** {@code kid} is an exact key of the provider's set and nothing else: never a URL, never a key in the token. */

@@ -14,9 +14,9 @@ import org.jspecify.annotations.Nullable;
 
 /** What a person may do at all, read from the provider's claims by the configured rules. */
 final class Rights {
-    /** Claims that are kept beside those that rules read: they say how the person had logged in. */
+    /** Claims that are kept beside those that rules read: they say how the person had logged in, and in which session. */
     private static final List<String> ALWAYS_KEPT =
-            List.of("azp", "client_id", "aud", "auth_time", "acr", "amr", "iat");
+            List.of("azp", "client_id", "aud", "auth_time", "acr", "amr", "iat", "sid");
 
     private static final String ANYBODY = "*";
 

@@ -38,10 +38,10 @@ final class TaskTable {
     void insert(Handle sql, KnownTask task, byte[] recordKey, Optional<Map<String, @Nullable Object>> evidence) {
         String id = task.id().value();
         sql.createUpdate("""
-                        insert into task (id, agent, subject_index, approval_id, approval_kind, services, state, created,
-                                          ends, sealed_terms, sealed_identity, sealed_key, sealed_evidence)
-                        values (:id, :agent, :subject, :approval, :kind, :services, :state, :created,
-                                :ends, :terms, :identity, :key, :evidence)
+                        insert into task (id, agent, subject_index, session_index, approval_id, approval_kind, services, state,
+                                          created, ends, sealed_terms, sealed_identity, sealed_key, sealed_evidence)
+                        values (:id, :agent, :subject, :session, :approval, :kind, :services, :state,
+                                :created, :ends, :terms, :identity, :key, :evidence)
                         """)
                 .bind("id", id)
                 .bind("agent", task.agent())
@@ -49,6 +49,12 @@ final class TaskTable {
                         "subject",
                         task.identity()
                                 .map(i -> sealer.index(i.person().subjectId()))
+                                .orElse(null))
+                .bind(
+                        "session",
+                        task.identity()
+                                .flatMap(i ->
+                                        i.sid().map(sid -> session(i.person().provider(), sid)))
                                 .orElse(null))
                 .bind("approval", task.approved().approvalId())
                 .bind("kind", task.kind().code())
@@ -144,6 +150,14 @@ final class TaskTable {
                     case RevokeRequest.What.All() -> sql.createQuery(open + "true");
                 };
         return query.map((row, ctx) -> new TaskId(row.getString(1))).list();
+    }
+
+    /** Tasks that still go on and began in this session of the provider. */
+    List<TaskId> ofSession(Handle sql, String provider, String sid) {
+        return sql.createQuery("select id from task where state in ('pending', 'active') and session_index = ?")
+                .bind(0, session(provider, sid))
+                .map((row, ctx) -> new TaskId(row.getString(1)))
+                .list();
     }
 
     /** Tasks whose chain is to be closed: stopped, or over by time. */
@@ -284,6 +298,11 @@ final class TaskTable {
         } catch (Json.Malformed e) {
             throw new StoreFault("a task's terms in the store are not terms", e);
         }
+    }
+
+    /** A provider's name has no space, so that no session of one looks like another's, or like a subject. */
+    private byte[] session(String provider, String sid) {
+        return sealer.index("session " + provider + " " + sid);
     }
 
     private byte[] seal(String id, String column, Map<String, @Nullable Object> json) {

@@ -138,7 +138,7 @@ class ApprovalTest {
     @Test
     void asksInteractivelyWhereProviderCannotAnswerSilently() {
         toPage(push(Map.of()), "alice");
-        world.provider.logout("alice");
+        world.provider.signOut("alice");
         browser.submit("decision", "approve", "permission", "0");
 
         assertThat(browser.html()).contains("Development sign-in");
@@ -208,7 +208,7 @@ class ApprovalTest {
     @Test
     void refusesConfirmationByAnotherPerson() {
         toPage(push(Map.of()), "alice");
-        world.provider.logout("alice");
+        world.provider.signOut("alice");
         int before = world.records.size();
         browser.submit("decision", "approve", "permission", "0").signIn(world, "bob");
 

@@ -39,7 +39,7 @@ class RenewalTest {
     @Test
     void worksAfterThePersonHasLoggedOutAndTheProviderIsGone() {
         AgentSide.Got first = agent.exchange("alice", Map.of("authorization_details", HOUR));
-        world.provider.logout("alice");
+        world.provider.signOut("alice");
         world.clock.pass(Duration.ofMinutes(30));
 
         AgentSide.Got renewed = agent.renew(first.text("refresh_token"), Map.of());
@@ -49,7 +49,7 @@ class RenewalTest {
         assertThat(renewed.claims().get("task_exp")).isEqualTo(first.claims().get("task_exp"));
         assertThat(renewed.claims().get("jti")).isNotEqualTo(first.claims().get("jti"));
         assertThat(world.records.events(first.text("task_id")))
-                .containsExactly(Event.APPROVED, Event.ISSUED, Event.RENEWED);
+                .containsExactly(Event.APPROVED, Event.ISSUED, Event.LOGOUT_SEEN, Event.RENEWED);
     }
 
     @Test

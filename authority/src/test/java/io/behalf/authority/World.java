@@ -40,6 +40,9 @@ final class World implements AutoCloseable {
             "tickets", SigningKey.generate(), "summarizer", SigningKey.generate(), "other", SigningKey.generate());
     final Map<String, CompletableFuture<Void>> openCalls = new ConcurrentHashMap<>();
     final DevelopmentProvider provider;
+    /** Another one that is trusted as well, and whose people have the same ids. */
+    final DevelopmentProvider partner;
+
     final String base;
     private final Path data;
     private final Vertx vertx = Vertx.vertx();
@@ -66,14 +69,18 @@ final class World implements AutoCloseable {
                                 Set.of(base + "/app"),
                                 Set.of("https://elsewhere.test")),
                         new DevelopmentProvider.Client(
-                                "behalf",
-                                Optional.of(AUTHORITY_SECRET),
-                                Set.of(base + "/oauth/callback"),
-                                Set.of(base))),
+                                        "behalf",
+                                        Optional.of(AUTHORITY_SECRET),
+                                        Set.of(base + "/oauth/callback"),
+                                        Set.of(base))
+                                .toldOfLogouts(base)),
                 clock);
-        Router idp = Router.router(vertx);
-        provider.mount(idp, "");
-        root.route("/idp/*").subRouter(idp);
+        this.partner = new DevelopmentProvider(
+                base + "/partner",
+                List.of(new DevelopmentProvider.Client("behalf", Optional.of(AUTHORITY_SECRET), Set.of(), Set.of(base))
+                        .toldOfLogouts(base)),
+                clock);
+        mountProviders();
         this.authority = open();
     }
 
@@ -103,10 +110,16 @@ final class World implements AutoCloseable {
 
     void startAuthority() {
         root.clear();
-        Router idp = Router.router(vertx);
-        provider.mount(idp, "");
-        root.route("/idp/*").subRouter(idp);
+        mountProviders();
         authority = open();
+    }
+
+    private void mountProviders() {
+        Map.of("/idp", provider, "/partner", partner).forEach((path, each) -> {
+            Router router = Router.router(vertx);
+            each.mount(router, "");
+            root.route(path + "/*").subRouter(router);
+        });
     }
 
     Path data() {
@@ -135,8 +148,16 @@ final class World implements AutoCloseable {
                 base,
                 "test-node",
                 true,
-                List.of(new AuthorityConfig.Provider(
-                        "dev", base + "/idp", "behalf", Optional.of(AUTHORITY_SECRET), Set.of(base), rights)),
+                List.of(
+                        new AuthorityConfig.Provider(
+                                "dev", base + "/idp", "behalf", Optional.of(AUTHORITY_SECRET), Set.of(base), rights),
+                        new AuthorityConfig.Provider(
+                                "partner",
+                                base + "/partner",
+                                "behalf",
+                                Optional.of(AUTHORITY_SECRET),
+                                Set.of(base),
+                                rights)),
                 List.of(
                         agent("tickets", "Ticket Agent", Set.of("summarizer"), 2),
                         agent("summarizer", "Summarizer", Set.of("other"), 3),
@@ -207,6 +228,7 @@ final class World implements AutoCloseable {
     public void close() {
         authority.close();
         provider.close();
+        partner.close();
         await(server.close());
         await(vertx.close());
     }

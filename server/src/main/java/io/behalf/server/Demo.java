@@ -103,7 +103,7 @@ final class Demo {
         try (DemoAgent agent = new DemoAgent(server.base(), task)) {
             String told = work(agent);
 
-            people().logout(USER);
+            people().signOut(USER);
             granted(task.renew());
             Map<String, @Nullable Object> search = new TreeMap<>(Map.of("plan", "enterprise", "quarter", "Q3"));
             String shown = done(agent.tool("tickets.search", search)).record();

@@ -256,10 +256,11 @@ final class Server implements AutoCloseable {
         clients.put(
                 provider.clientId(),
                 new DevelopmentProvider.Client(
-                        provider.clientId(),
-                        provider.clientSecret(),
-                        Set.of(configuration.authority().issuer() + "/oauth/callback"),
-                        provider.audiences()));
+                                provider.clientId(),
+                                provider.clientSecret(),
+                                Set.of(configuration.authority().issuer() + "/oauth/callback"),
+                                provider.audiences())
+                        .toldOfLogouts(configuration.authority().issuer()));
         configuration.authority().agents().stream()
                 .flatMap(agent -> agent.providerClients().getOrDefault(provider.name(), Set.of()).stream())
                 .forEach(id -> clients.putIfAbsent(
