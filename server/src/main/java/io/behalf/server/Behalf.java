@@ -1,5 +1,7 @@
 package io.behalf.server;
 
+import io.behalf.authority.StoreFault;
+import io.behalf.ledger.LedgerFault;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import picocli.CommandLine;
@@ -52,6 +54,14 @@ public final class Behalf implements Runnable {
                 command.getErr().println(said.getMessage());
                 yield said.exit();
             }
+            case LedgerFault fault -> {
+                command.getErr().println(fault.getMessage());
+                yield exit(fault);
+            }
+            case StoreFault fault -> {
+                command.getErr().println(fault.getMessage());
+                yield Exit.NO;
+            }
             case IOException fault -> unreachable(fault, command);
             case UncheckedIOException fault -> unreachable(fault, command);
             // a fault of ours: whoever reports it needs all of it
@@ -60,6 +70,15 @@ public final class Behalf implements Runnable {
                 yield Exit.UNREACHABLE;
             }
             default -> unreachable(e, command);
+        };
+    }
+
+    /** A log that is not what it was is a "no"; what the disk or another process keeps from us is out of reach. */
+    private static int exit(LedgerFault fault) {
+        return switch (fault.code()) {
+            case OTHER_KEY, BAD_CHECKPOINT, SHORTER, FORKED, CORRUPT, INVALID -> Exit.NO;
+            case LOCKED -> Exit.USAGE;
+            case BUSY, NO_SPACE, TIMED_OUT, STOPPED, CLOSED, UNREADABLE -> Exit.UNREACHABLE;
         };
     }
 

@@ -23,7 +23,6 @@ import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.Router;
 import java.io.IOException;
-import java.net.BindException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -280,12 +279,10 @@ final class Server implements AutoCloseable {
                 await(vertx.undeploy(id), where.drain().plus(CLOSES_WITHIN));
             });
         } catch (CompletionException e) {
-            if (e.getCause() instanceof BindException) {
-                throw CommandFailed.usage("Port " + where.port() + " of " + where.address()
-                        + " is taken: set server.port in the configuration, or stop what listens there.");
-            }
-            throw CommandFailed.usage("Nothing can listen on " + where.address() + ":" + where.port() + ": "
-                    + Optional.ofNullable(e.getCause()).orElse(e).getMessage() + ". Set server.address.");
+            throw CommandFailed.usage(
+                    "Nothing can listen on " + where.address() + ":" + where.port() + ": "
+                            + Optional.ofNullable(e.getCause()).orElse(e).getMessage()
+                            + ". Set server.port or server.address, --port without a configuration, or stop what listens there.");
         }
     }
 
