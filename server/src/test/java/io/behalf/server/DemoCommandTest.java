@@ -34,6 +34,7 @@ class DemoCommandTest {
                         "tickets.search   ok       planned by #1",
                         "customers.get    REFUSED  scope_exceeded",
                         "told the agent:",
+                        "Alice logs out",
                         "delegation renewed",
                         "by sub-agent summarizer, with less scope",
                         "its own signed record joins: permit",
@@ -55,6 +56,7 @@ class DemoCommandTest {
                 .containsEntry("calls_before", 47L)
                 .containsEntry("refusals", 2L)
                 .containsEntry("renewals", 1L)
+                .containsEntry("logouts_seen", 1L)
                 .containsEntry("verified", true)
                 .containsEntry("tamper_caught", true);
         assertThat((Long) facts.get("stopped_after_ms")).isBetween(0L, 1_000L);
