@@ -8,6 +8,8 @@ import io.behalf.authority.RevokeRequest;
 import io.behalf.authority.RevokeRequest.What;
 import io.behalf.authority.Stopped;
 import io.behalf.core.delegation.OnBehalfOf;
+import io.behalf.core.delegation.Scope;
+import io.behalf.core.delegation.ScopeWords;
 import io.behalf.core.delegation.TaskId;
 import io.behalf.core.json.Json;
 import io.behalf.gateway.Route;
@@ -250,7 +252,7 @@ final class Api implements AutoCloseable {
                     name,
                     new Authentication.PrivateKeyJwt(JsonText.of(jwks)),
                     Map.of(),
-                    Optional.empty(),
+                    agentScope(body.get("scope")),
                     redirects,
                     Set.of(),
                     Optional.<OnBehalfOf.NoSubject>empty(),
@@ -262,6 +264,19 @@ final class Api implements AutoCloseable {
             throw new Refused(configured ? 409 : 400, sentence(e));
         }
         return Reply.json(200, Map.of("agent", id));
+    }
+
+    /** Outside development mode no agent may be given more than there are routes for, whatever nobody thought of. */
+    private Optional<Scope> agentScope(@Nullable Object asked) {
+        if (asked instanceof String words) {
+            return Optional.of(ScopeWords.parse(words));
+        }
+        return configuration.server().development()
+                ? Optional.empty()
+                : Optional.of(ScopeWords.parse(configuration.routes().stream()
+                        .map(route -> route.service() + ":*")
+                        .distinct()
+                        .collect(Collectors.joining(" "))));
     }
 
     private Reply revoke(Asked asked) {

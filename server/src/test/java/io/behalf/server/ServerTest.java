@@ -2,6 +2,9 @@ package io.behalf.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.behalf.core.delegation.ScopeWords;
+import io.behalf.core.jose.SigningKey;
+import io.behalf.core.json.Json;
 import io.behalf.sdk.RunningTask;
 import io.vertx.core.http.HttpMethod;
 import java.io.IOException;
@@ -15,6 +18,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -166,6 +170,28 @@ class ServerTest {
                 assertThat(owner.get(Api.ROOT + "/tasks/tsk_unknown", Api.JSON).status())
                         .isEqualTo(404);
             }
+        }
+    }
+
+    @Test
+    void anAgentIsRegisteredByTheOwnerWithWhatItMayDo() {
+        String jwks = JsonText.of(SigningKey.generate().publicKey().toJwk("k"));
+        try (OwnerSocket owner = OwnerSocket.at(running.data()).orElseThrow()) {
+            var body = Map.of("jwks", parsed("{\"keys\":[" + jwks + "]}"), "scope", "tickets:read", "name", "Reader");
+            assertThat(owner.send(HttpMethod.PUT, Api.ROOT + "/agents/new-agent", body)
+                            .status())
+                    .isEqualTo(200);
+        }
+        var agent = running.server().authority().agent("new-agent").orElseThrow();
+        assertThat(agent.displayName()).isEqualTo("Reader");
+        assertThat(agent.scope()).isEqualTo(Optional.of(ScopeWords.parse("tickets:read")));
+    }
+
+    private static Map<String, ?> parsed(String json) {
+        try {
+            return Json.readObject(json.getBytes(StandardCharsets.UTF_8));
+        } catch (Json.Malformed e) {
+            throw new AssertionError(e);
         }
     }
 
