@@ -20,6 +20,7 @@ import picocli.CommandLine.Spec;
         subcommands = {
             DemoCommand.class,
             ServeCommand.class,
+            RunCommand.class,
             RevokeCommand.class,
             TaskCommand.class,
             TasksCommand.class,
@@ -40,6 +41,7 @@ public final class Behalf implements Runnable {
     static CommandLine commandLine() {
         return new CommandLine(new Behalf())
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                .setExpandAtFiles(false) // what a program is given may begin with @
                 .setExecutionExceptionHandler(Behalf::failed);
     }
 

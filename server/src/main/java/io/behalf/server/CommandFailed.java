@@ -21,6 +21,11 @@ final class CommandFailed extends RuntimeException {
         return new CommandFailed(Exit.UNREACHABLE, message);
     }
 
+    /** @param exit a code of the program that a command stands for */
+    static CommandFailed exiting(int exit, String message) {
+        return new CommandFailed(exit, message);
+    }
+
     int exit() {
         return exit;
     }

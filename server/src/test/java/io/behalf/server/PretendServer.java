@@ -21,6 +21,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -44,6 +45,9 @@ final class PretendServer implements AutoCloseable {
     private volatile Handler<HttpServerRequest> gateway = request -> answer(request, 200, "text/plain", "fine");
     private volatile int tokenSeconds = 300;
     private volatile boolean personRefuses;
+    private final Map<String, Denial> denials = new ConcurrentHashMap<>();
+
+    private record Denial(int status, String error, String description) {}
 
     /** A request as it reached the gateway. */
     record Call(String method, String uri, Map<String, String> headers) {
@@ -79,6 +83,11 @@ final class PretendServer implements AutoCloseable {
         personRefuses = true;
     }
 
+    /** What the authority says at one of its endpoints from now on. */
+    void denies(String path, int status, String error, String description) {
+        denials.put(path, new Denial(status, error, description));
+    }
+
     Call nextCall() throws InterruptedException {
         Call call = calls.poll(10, TimeUnit.SECONDS);
         if (call == null) {
@@ -108,6 +117,12 @@ final class PretendServer implements AutoCloseable {
             request.body().onSuccess(body -> {
                 Form form = new Form(path, form(body.toString()));
                 forms.add(form);
+                Denial no = denials.get(path);
+                if (no != null) {
+                    String json = JsonText.of(Map.of("error", no.error(), "error_description", no.description()));
+                    answer(request, no.status(), "application/json", json);
+                    return;
+                }
                 vertx.executeBlocking(() -> reply(form)).onSuccess(json -> request.response()
                         .putHeader("content-type", "application/json")
                         .end(Buffer.buffer(Json.canonical(json))));
