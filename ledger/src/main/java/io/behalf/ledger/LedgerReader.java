@@ -9,6 +9,7 @@ import io.behalf.core.merkle.TileNodes;
 import io.behalf.core.merkle.TilePath;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Reads entries and proofs from a log's folder as any auditor has it, without {@code wal/}: what is under the checkpoint, no more. Also
@@ -36,6 +38,16 @@ public final class LedgerReader {
 
     /** An entry's place, its way to the root, and the signed checkpoint with that root: what proves one record. */
     public record Receipt(long index, List<Hash> proof, SignedNote checkpoint) {}
+
+    /** The log's name, as its {@code vkey} file has it; empty if that cannot be read. */
+    public Optional<String> origin() {
+        try {
+            return LogKey.parse(Files.readString(directory.resolve(LogKey.VKEY), StandardCharsets.ISO_8859_1))
+                    .fold(keys -> Optional.of(keys.getFirst().name()), _ -> Optional.empty());
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
 
     /** @throws UncheckedIOException if there is none or it has no proper form */
     public SignedNote note() {

@@ -1,42 +1,60 @@
 package io.behalf.ledger;
 
 import io.behalf.core.merkle.Checkpoint;
+import io.behalf.core.merkle.Parsed;
 import io.behalf.core.merkle.Proofs;
 import io.behalf.core.merkle.SignerKey;
 import io.behalf.core.merkle.TileNodes;
+import io.behalf.core.merkle.VerifierKey;
 import io.behalf.ledger.LedgerFault.Code;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * A memory of the log outside the data directory: its verifier key and the last checkpoint seen, so that an older copy of the directory, or
  * one re-signed by another key, is noticed. First line the key, then the checkpoint's text. It trusts whoever can write it.
  */
-final class PinFile {
+public final class PinFile {
     private final Path file;
 
-    PinFile(Path file) {
+    public PinFile(Path file) {
         this.file = file;
+    }
+
+    /**
+     * @return empty if nothing is remembered
+     * @throws LedgerFault if the file is damaged
+     */
+    public Optional<Pin> read() throws IOException {
+        if (!Files.exists(file)) {
+            return Optional.empty();
+        }
+        String pin = Files.readString(file);
+        int line = pin.indexOf('\n');
+        Parsed<Pin> read = VerifierKey.parse(pin.substring(0, Math.max(0, line)))
+                .then(key -> Checkpoint.parse(pin.substring(line + 1))
+                        .then(seen -> Parsed.valid(new Pin(key, Optional.of(seen)))));
+        return Optional.of(read.fold(valid -> valid, problem -> {
+            throw new LedgerFault(Code.BAD_CHECKPOINT, "the pin file " + file + " is damaged: " + problem);
+        }));
     }
 
     /** Refuses a log that is not a continuation of the one remembered. */
     void check(SignerKey key, long size, TileNodes nodes) throws IOException {
-        if (!Files.exists(file)) {
+        Optional<Pin> pin = read();
+        if (pin.isEmpty()) {
             return;
         }
-        String pin = Files.readString(file);
-        int line = pin.indexOf('\n');
-        Checkpoint seen = Checkpoint.parse(pin.substring(line + 1)).fold(checkpoint -> checkpoint, problem -> {
-            throw new LedgerFault(Code.BAD_CHECKPOINT, "the pin file " + file + " is damaged: " + problem);
-        });
-        if (line < 0 || !pin.substring(0, line).equals(key.verifier().vkey())) {
+        if (!pin.get().key().equals(key.verifier())) {
             throw new LedgerFault(
                     Code.OTHER_KEY,
                     "the pin file " + file + " remembers another key for this log: if the key was changed on purpose,"
                             + " remove the pin file");
         }
+        Checkpoint seen = pin.get().seen().orElseThrow();
         if (size < seen.size()) {
             throw new LedgerFault(
                     Code.SHORTER,

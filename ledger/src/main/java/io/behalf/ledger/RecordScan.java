@@ -33,6 +33,8 @@ final class RecordScan {
     private @Nullable String seenJti;
     private @Nullable String toolCall;
     private @Nullable String subject;
+    private boolean late;
+    private long records;
     private long version;
     private final List<String> actors = new ArrayList<>();
     private final List<String> plannedToolCalls = new ArrayList<>();
@@ -80,6 +82,8 @@ final class RecordScan {
         seenJti = null;
         toolCall = null;
         subject = null;
+        late = false;
+        records = -1;
         version = 0;
         actors.clear();
         plannedToolCalls.clear();
@@ -134,6 +138,15 @@ final class RecordScan {
         return prev;
     }
 
+    boolean late() {
+        return late;
+    }
+
+    /** What {@code ended} says of its task's records; -1 if it does not. */
+    long records() {
+        return records;
+    }
+
     @Nullable
     String trace() {
         return trace;
@@ -182,7 +195,10 @@ final class RecordScan {
                 boolean escaped = string();
                 text(depth, start, at - 1, escaped);
             }
-            case 't' -> word("true");
+            case 't' -> {
+                word("true");
+                late |= depth == 1 && path[1] == Member.LATE;
+            }
             case 'f' -> word("false");
             case 'n' -> word("null");
             default -> number(depth, integer());
@@ -424,6 +440,8 @@ final class RecordScan {
             taskSeq = value;
         } else if (depth == 1 && path[1] == Member.V) {
             version = value;
+        } else if (depth == 3 && path[1] == Member.LIFECYCLE && path[2] == Member.DATA && path[3] == Member.RECORDS) {
+            records = value;
         }
     }
 
@@ -468,47 +486,53 @@ final class RecordScan {
         static final int OTHER = -1;
         static final int ACTORS = 0;
         static final int CALL = 1;
-        static final int DELEGATION = 2;
-        static final int DOWNSTREAM = 3;
-        static final int EVENT = 4;
-        static final int ID = 5;
-        static final int JTI = 6;
-        static final int KIND = 7;
-        static final int LIFECYCLE = 8;
-        static final int OF = 9;
-        static final int ON_BEHALF_OF = 10;
-        static final int OUTCOME = 11;
-        static final int PREV = 12;
-        static final int SEEN_JTI = 13;
-        static final int SUBJECT = 14;
-        static final int TASK_ID = 15;
-        static final int TASK_SEQ = 16;
-        static final int TOOL_CALLS = 17;
-        static final int TOOL_CALL_ID = 18;
-        static final int TRACE = 19;
-        static final int TRACE_ID = 20;
-        static final int V = 21;
+        static final int DATA = 2;
+        static final int DELEGATION = 3;
+        static final int DOWNSTREAM = 4;
+        static final int EVENT = 5;
+        static final int ID = 6;
+        static final int JTI = 7;
+        static final int KIND = 8;
+        static final int LATE = 9;
+        static final int LIFECYCLE = 10;
+        static final int OF = 11;
+        static final int ON_BEHALF_OF = 12;
+        static final int OUTCOME = 13;
+        static final int PREV = 14;
+        static final int RECORDS = 15;
+        static final int SEEN_JTI = 16;
+        static final int SUBJECT = 17;
+        static final int TASK_ID = 18;
+        static final int TASK_SEQ = 19;
+        static final int TOOL_CALL_ID = 20;
+        static final int TOOL_CALLS = 21;
+        static final int TRACE = 22;
+        static final int TRACE_ID = 23;
+        static final int V = 24;
 
         private static final String[] NAMES = {
             "actors",
             "call",
+            "data",
             "delegation",
             "downstream",
             "event",
             "id",
             "jti",
             "kind",
+            "late",
             "lifecycle",
             "of",
             "on_behalf_of",
             "outcome",
             "prev",
+            "records",
             "seen_jti",
             "subject",
             "task_id",
             "task_seq",
-            "tool_calls",
             "tool_call_id",
+            "tool_calls",
             "trace",
             "trace_id",
             "v",

@@ -17,10 +17,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.LongConsumer;
@@ -31,8 +29,9 @@ import org.jspecify.annotations.Nullable;
  * and {@code tile/} is accounted for, or the first that is not is named. One pass from the first entry to the last; memory grows with the
  * number of tasks, not of entries. {@code wal/} is not looked at.
  *
- * <p>What it shows: these entries, in this order, are what the holder of the key signed; and each task's records are whole and in order. It
- * does not show that no other history was signed with the same key: that takes a pinned checkpoint or witnesses.
+ * <p>What it shows: these entries, in this order, are what the holder of the key signed; each task's records are whole and in order, and
+ * so are those that each service signed. It does not show that no other history was signed with the same key: that takes a checkpoint seen
+ * before, or witnesses.
  */
 public final class Verification {
     /** How far the result goes. */
@@ -82,30 +81,28 @@ public final class Verification {
         }
     }
 
-    private record Link(long seq, Hash leaf) {}
-
     private final Path directory;
-    private final Optional<VerifierKey> pinned;
+    private final Optional<Pin> pin;
     private final LongConsumer progress;
     private final TreeHasher hasher = new TreeHasher();
     private final RecordScan scan = new RecordScan();
     private final TreeEdge edge = new TreeEdge();
-    private final Map<String, Link> chains = new HashMap<>();
+    private final ChainRules chains = new ChainRules();
     private @Nullable Checkpoint checkpoint;
 
-    private Verification(Path directory, Optional<VerifierKey> pinned, LongConsumer progress) {
+    private Verification(Path directory, Optional<Pin> pin, LongConsumer progress) {
         this.directory = directory;
-        this.pinned = pinned;
+        this.pin = pin;
         this.progress = progress;
     }
 
-    public static Report verify(Path directory, Optional<VerifierKey> pinned) {
-        return verify(directory, pinned, _ -> {});
+    public static Report verify(Path directory, Optional<Pin> pin) {
+        return verify(directory, pin, _ -> {});
     }
 
     /** @param progress told now and then how many entries have been checked */
-    public static Report verify(Path directory, Optional<VerifierKey> pinned, LongConsumer progress) {
-        return new Verification(directory, pinned, progress).report();
+    public static Report verify(Path directory, Optional<Pin> pin, LongConsumer progress) {
+        return new Verification(directory, pin, progress).report();
     }
 
     private Report report() {
@@ -123,10 +120,10 @@ public final class Verification {
                     Optional.empty()));
         }
         return new Report(
-                pinned.isPresent() ? Trust.AUTHENTIC : Trust.CONSISTENT,
+                pin.isPresent() ? Trust.AUTHENTIC : Trust.CONSISTENT,
                 Optional.ofNullable(checkpoint),
                 edge.size(),
-                chains.size(),
+                chains.tasks(),
                 finding);
     }
 
@@ -134,6 +131,13 @@ public final class Verification {
         List<VerifierKey> keys = keys();
         Checkpoint trusted = checkpoint(keys);
         checkpoint = trusted;
+        Optional<Checkpoint> seen = pin.flatMap(Pin::seen);
+        if (seen.isPresent() && seen.get().size() > trusted.size()) {
+            throw Found.inFile(
+                    Integrator.CHECKPOINT,
+                    "it covers " + trusted.size() + " entries, and "
+                            + seen.get().size() + " had been seen: this is an older copy, or its end was cut off");
+        }
         noFileTooMany(trusted.size());
         for (long bundle = 0; bundle * TilePath.FULL < trusted.size(); bundle++) {
             entries(TilePath.in(trusted.size(), TilePath.ENTRIES, bundle), trusted);
@@ -148,6 +152,17 @@ public final class Verification {
                     "the root of the " + trusted.size() + " entries is " + edge.root() + ", the checkpoint says "
                             + trusted.root());
         }
+        if (seen.isPresent() && !continues(seen.get(), trusted)) {
+            throw Found.inFile(
+                    Integrator.CHECKPOINT,
+                    "the first " + seen.get().size() + " entries are not those that had been seen: the log was written"
+                            + " anew, and signed");
+        }
+    }
+
+    private boolean continues(Checkpoint seen, Checkpoint trusted) {
+        return Proofs.root(seen.size(), new LedgerReader(directory).nodes(trusted.size()))
+                .equals(seen.root());
     }
 
     private List<VerifierKey> keys() throws Found, IOException {
@@ -157,13 +172,14 @@ public final class Verification {
                     case Parsed.Valid<List<VerifierKey>>(var read) -> read;
                     case Parsed.Invalid<List<VerifierKey>>(var problem) -> throw Found.inFile(LogKey.VKEY, problem);
                 };
-        if (pinned.isEmpty()) {
+        if (pin.isEmpty()) {
             return keys;
         }
-        if (!keys.contains(pinned.get())) {
-            throw Found.inFile(LogKey.VKEY, "the pinned key is not among the log's keys");
+        VerifierKey pinned = pin.get().key();
+        if (!keys.contains(pinned)) {
+            throw Found.inFile(LogKey.VKEY, "the key known before is not among the log's keys");
         }
-        return List.of(pinned.get());
+        return List.of(pinned);
     }
 
     private Checkpoint checkpoint(List<VerifierKey> keys) throws Found, IOException {
@@ -206,7 +222,7 @@ public final class Verification {
                         _ -> false);
     }
 
-    /** One bundle: each entry is canonical, stands in its task's chain, and has the hash that its tile holds. */
+    /** One bundle: each entry is canonical, stands in its chain, and has the hash that its tile holds. */
     private void entries(TilePath path, Checkpoint trusted) throws Found, IOException {
         byte[] bundle = Files.readAllBytes(directory.resolve(path.path()));
         long first = path.index() * TilePath.FULL;
@@ -228,7 +244,10 @@ public final class Verification {
             if (problem != null) {
                 throw entryFinding("the entry is not a canonical record: " + problem, path.path(), first + i, null);
             }
-            link(path.path(), first + i, leaf);
+            String broken = chains.broken(scan, leaf, bundle, at + 2, length);
+            if (broken != null) {
+                throw entryFinding(broken, path.path(), first + i, scan.id());
+            }
             edge.add(leaf, filled::put);
             at += 2 + length;
         }
@@ -241,27 +260,6 @@ public final class Verification {
         }
         if (hashes.length != path.width() * Hash.BYTES) {
             throw Found.inFile(tile.path(), "it has " + hashes.length + " bytes");
-        }
-    }
-
-    /** Contract §6: from 1 without holes, each with the leaf hash of the one before. */
-    private void link(String file, long index, Hash leaf) throws Found {
-        String task = scan.chained();
-        if (task == null) {
-            return;
-        }
-        Link before = chains.put(task, new Link(scan.taskSeq(), leaf));
-        long expected = before == null ? 1 : before.seq() + 1;
-        if (scan.taskSeq() != expected) {
-            throw entryFinding(
-                    "it is number " + scan.taskSeq() + " of its task where " + expected + " was due",
-                    file,
-                    index,
-                    scan.id());
-        }
-        String prev = before == null ? null : before.leaf().hex();
-        if (prev == null ? scan.prev() != null : !prev.equals(scan.prev())) {
-            throw entryFinding("it does not follow its task's previous record", file, index, scan.id());
         }
     }
 

@@ -3,8 +3,11 @@ package io.behalf.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.behalf.core.delegation.TaskId;
+import io.behalf.core.merkle.Checkpoint;
 import io.behalf.core.merkle.EntryBundle;
+import io.behalf.core.merkle.Proofs;
 import io.behalf.core.merkle.TilePath;
+import io.behalf.core.merkle.TreeHasher;
 import io.behalf.core.merkle.VerifierKey;
 import io.behalf.core.record.AuditRecord.Event;
 import io.behalf.core.record.RecordDecoder;
@@ -83,7 +86,7 @@ class VerificationTest {
 
     @Test
     void aPinnedKeyMakesItAuthentic() throws IOException {
-        Report report = Verification.verify(copy, Optional.of(ownKey()));
+        Report report = Verification.verify(copy, pin(ownKey()));
 
         assertThat(report.sound()).isTrue();
         assertThat(report.trust()).isEqualTo(Trust.AUTHENTIC);
@@ -95,8 +98,7 @@ class VerificationTest {
         EmbeddedLedger.open(LedgerSettings.in(other).withSegmentBytes(1 << 20)).close();
         VerifierKey foreign = keyIn(other.resolve("ledger/main/vkey"));
 
-        Finding finding =
-                Verification.verify(copy, Optional.of(foreign)).finding().orElseThrow();
+        Finding finding = Verification.verify(copy, pin(foreign)).finding().orElseThrow();
 
         assertThat(finding.file()).contains("vkey");
     }
@@ -209,19 +211,35 @@ class VerificationTest {
     }
 
     @Test
-    void aHoleInATasksChainIsCaughtEvenUnderAValidSignature() throws Exception {
-        // What an operator with the key could do: leave a record out and sign the rest.
-        LedgerSettings forged = LedgerSettings.in(temporary.resolve("forged")).withSegmentBytes(1 << 20);
-        List<byte[]> entries = new LedgerReader(copy).entries(0, 12);
-        entries.remove(7);
-        Forger.write(forged, entries);
+    void aLogThatContinuesWhatHadBeenSeenIsSound() throws IOException {
+        Checkpoint seen = new Checkpoint(ownKey().name(), 300, Proofs.root(300, new LedgerReader(copy).nodes(SIZE)));
 
-        Finding finding = Verification.verify(forged.directory(), Optional.empty())
+        assertThat(Verification.verify(copy, Optional.of(new Pin(ownKey(), Optional.of(seen))))
+                        .sound())
+                .isTrue();
+    }
+
+    @Test
+    void aTailCutTogetherWithAnOlderSignedCheckpointIsCaughtByWhatHadBeenSeen() throws IOException {
+        Checkpoint seen = new Checkpoint(ownKey().name(), SIZE + 1, new TreeHasher().emptyRoot());
+
+        Finding finding = Verification.verify(copy, Optional.of(new Pin(ownKey(), Optional.of(seen))))
                 .finding()
                 .orElseThrow();
 
-        assertThat(finding.index()).hasValue(9);
-        assertThat(finding.problem()).contains("number 4 of its task where 3 was due");
+        assertThat(finding.file()).contains("checkpoint");
+        assertThat(finding.problem()).contains("covers 600 entries, and 601 had been seen");
+    }
+
+    @Test
+    void aLogWrittenAnewUnderTheSameKeyIsCaughtByWhatHadBeenSeen() throws IOException {
+        Checkpoint seen = new Checkpoint(ownKey().name(), 300, new TreeHasher().emptyRoot());
+
+        Finding finding = Verification.verify(copy, Optional.of(new Pin(ownKey(), Optional.of(seen))))
+                .finding()
+                .orElseThrow();
+
+        assertThat(finding.problem()).contains("first 300 entries are not those that had been seen");
     }
 
     @Test
@@ -237,6 +255,10 @@ class VerificationTest {
 
         assertThat(finding.index()).hasValue(1);
         assertThat(finding.problem()).contains("canonical");
+    }
+
+    private static Optional<Pin> pin(VerifierKey key) {
+        return Optional.of(new Pin(key, Optional.empty()));
     }
 
     private Report verify() {

@@ -50,7 +50,7 @@ public final class Behalf implements Runnable {
         throw new ParameterException(spec.commandLine(), "Name a command.");
     }
 
-    private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {
+    static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {
         return switch (e) {
             case CommandFailed said -> {
                 command.getErr().println(said.getMessage());

@@ -50,14 +50,15 @@ final class LedgerDownload implements AutoCloseable {
     }
 
     /**
+     * The ledger's key, so that what is known of it can be looked up first; {@link #fetch} brings the rest.
+     *
      * @param address ends with a slash
      * @param vkey serves where the ledger does not publish its keys
      */
-    static LedgerDownload of(URI address, Optional<String> vkey, LongConsumer progress)
-            throws IOException, InterruptedException {
+    static LedgerDownload of(URI address, Optional<String> vkey) throws IOException, InterruptedException {
         LedgerDownload copy = new LedgerDownload(address, Files.createTempDirectory("behalf-verify"));
         try {
-            copy.fetch(vkey, progress);
+            copy.fetchKey(vkey);
             return copy;
         } catch (IOException | InterruptedException | RuntimeException e) {
             copy.close();
@@ -69,7 +70,16 @@ final class LedgerDownload implements AutoCloseable {
         return directory;
     }
 
-    private void fetch(Optional<String> vkey, LongConsumer progress) throws IOException, InterruptedException {
+    private void fetchKey(Optional<String> vkey) throws IOException, InterruptedException {
+        Optional<byte[]> keys = optional("vkey", MAX_SMALL_FILE)
+                .or(() -> vkey.map(line -> (line + "\n").getBytes(StandardCharsets.UTF_8)));
+        write(
+                "vkey",
+                keys.orElseThrow(() -> CommandFailed.usage(
+                        "The ledger at " + address + " does not publish its key: name it with --key.")));
+    }
+
+    void fetch(LongConsumer progress) throws IOException, InterruptedException {
         byte[] note = required("checkpoint", MAX_SMALL_FILE);
         Checkpoint checkpoint = checkpoint(note);
         if (checkpoint.size() > MAX_ENTRIES) {
@@ -77,12 +87,6 @@ final class LedgerDownload implements AutoCloseable {
                     + ": copy its files and verify those.");
         }
         write("checkpoint", note);
-        Optional<byte[]> keys = optional("vkey", MAX_SMALL_FILE)
-                .or(() -> vkey.map(line -> (line + "\n").getBytes(StandardCharsets.UTF_8)));
-        write(
-                "vkey",
-                keys.orElseThrow(() -> CommandFailed.usage(
-                        "The ledger at " + address + " does not publish its key: name it with --key.")));
         for (int level = TilePath.ENTRIES; level <= TilePath.MAX_LEVEL; level++) {
             long count = TilePath.count(level, checkpoint.size());
             for (long index = 0; index * TilePath.FULL < count; index++) {

@@ -2,10 +2,15 @@ package io.behalf.server;
 
 import io.behalf.core.merkle.Parsed;
 import io.behalf.core.merkle.VerifierKey;
+import io.behalf.ledger.LedgerFault;
+import io.behalf.ledger.LedgerReader;
+import io.behalf.ledger.Pin;
+import io.behalf.ledger.PinFile;
 import io.behalf.ledger.Verification;
 import io.behalf.ledger.Verification.Finding;
 import io.behalf.ledger.Verification.Report;
 import java.io.Console;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
 import java.nio.file.Files;
@@ -31,7 +36,8 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description =
                 "Verifies every entry of a ledger. Says how far that goes: consistent (the key was taken from the ledger"
-                        + " itself) or authentic (the key was known before). Exit 1 if anything is missing or altered.")
+                        + " itself) or authentic (the key was named with --key, or a server keeps it in its pin file"
+                        + " here). Exit 1 if anything is missing or altered.")
 final class VerifyCommand implements Callable<Integer> {
     /** Entries between two words of progress. */
     private static final long TOLD_EVERY = 100_000;
@@ -53,21 +59,53 @@ final class VerifyCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    VerifyCommand() {}
+    private final Map<String, String> environment;
+
+    VerifyCommand() {
+        this(System.getenv());
+    }
+
+    VerifyCommand(Map<String, String> environment) {
+        this.environment = Map.copyOf(environment);
+    }
 
     @Override
     public Integer call() throws Exception {
-        Optional<VerifierKey> pinned = key.map(VerifyCommand::key);
         if (what.startsWith("http://") || what.startsWith("https://")) {
-            try (LedgerDownload copy = LedgerDownload.of(address(what), key, progress("fetched"))) {
-                return verify(what, copy.directory(), pinned) ? Exit.FINE : Exit.NO;
+            try (LedgerDownload copy = LedgerDownload.of(address(what), key)) {
+                Optional<Pin> pin = pin(copy.directory());
+                copy.fetch(progress("fetched"));
+                return verify(what, copy.directory(), pin) ? Exit.FINE : Exit.NO;
             }
         }
         boolean sound = true;
         for (Path ledger : ledgers(Path.of(what))) {
-            sound &= verify(ledger.toString(), ledger, pinned);
+            sound &= verify(ledger.toString(), ledger, pin(ledger));
         }
         return sound ? Exit.FINE : Exit.NO;
+    }
+
+    /**
+     * What was known of the ledger before: the key that was named, and what the pin file of its origin remembers, unless that is about
+     * another key than the named one. Asked for before the checkpoint is read, as a server at work goes on writing both.
+     */
+    private Optional<Pin> pin(Path ledger) throws IOException {
+        Optional<VerifierKey> named = key.map(VerifyCommand::key);
+        Optional<String> origin = new LedgerReader(ledger).origin();
+        Optional<Pin> remembered = Optional.empty();
+        if (origin.isPresent()) {
+            try {
+                remembered = new PinFile(DataDirectory.pin(origin.get(), environment)).read();
+            } catch (LedgerFault damaged) {
+                throw CommandFailed.usage("What was known of this ledger cannot be told: " + damaged.getMessage());
+            }
+        }
+        if (named.isEmpty()) {
+            return remembered;
+        }
+        return remembered
+                .filter(pin -> pin.key().equals(named.get()))
+                .or(() -> Optional.of(new Pin(named.get(), Optional.empty())));
     }
 
     private static VerifierKey key(String vkey) {
@@ -98,13 +136,13 @@ final class VerifyCommand implements Callable<Integer> {
         return ledgers;
     }
 
-    private boolean verify(String name, Path ledger, Optional<VerifierKey> pinned) {
-        Report report = Verification.verify(ledger, pinned, progress("verified"));
+    private boolean verify(String name, Path ledger, Optional<Pin> pin) {
+        Report report = Verification.verify(ledger, pin, progress("verified"));
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(JsonText.of(facts(name, report)));
         } else {
-            text(name, report).forEach(out::println);
+            text(name, report, pin).forEach(out::println);
         }
         out.flush();
         return report.sound();
@@ -126,7 +164,7 @@ final class VerifyCommand implements Callable<Integer> {
         };
     }
 
-    private static List<String> text(String name, Report report) {
+    private static List<String> text(String name, Report report, Optional<Pin> pin) {
         List<String> lines = new ArrayList<>();
         if (report.finding().isPresent()) {
             Finding finding = report.finding().get();
@@ -141,14 +179,20 @@ final class VerifyCommand implements Callable<Integer> {
             report.checkpoint().ifPresent(checkpoint -> lines.add("  origin   " + checkpoint.origin()));
             lines.add("  entries  " + report.entries() + ", none missing or altered");
             lines.add("  tasks    " + report.tasks() + ", the records of each whole and in order");
-            lines.add(
-                    switch (report.trust()) {
-                        case CONSISTENT ->
-                            "  The key was taken from the ledger itself: name one you had before with --key.";
-                        case AUTHENTIC -> "  Signed with the key that was named.";
-                    });
+            lines.add("  " + known(pin));
         }
         return lines.stream().map(StoryText::clean).toList();
+    }
+
+    private static String known(Optional<Pin> pin) {
+        if (pin.isEmpty()) {
+            return "The key was taken from the ledger itself: name one you had before with --key.";
+        }
+        return pin.get()
+                .seen()
+                .map(seen -> "Signed with the key of the pin file; continues the " + seen.size()
+                        + " entries that it remembers.")
+                .orElse("Signed with the key that was named.");
     }
 
     private static Map<String, @Nullable Object> facts(String name, Report report) {

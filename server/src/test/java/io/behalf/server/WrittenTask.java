@@ -276,7 +276,7 @@ final class WrittenTask {
                 Optional.of(of),
                 Optional.empty(),
                 Optional.of(permit("own-rights")),
-                new ServiceSigned("ticket-service", 12, Optional.of("0a".repeat(32)), "kid-1", "c2ln", jti)));
+                new ServiceSigned("ticket-service", 1, Optional.empty(), "kid-of-" + task.value(), "c2ln", jti)));
     }
 
     void change(Event event, String by, Map<String, ? extends @Nullable Object> data) {

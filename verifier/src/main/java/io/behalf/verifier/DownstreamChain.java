@@ -6,6 +6,7 @@ import io.behalf.core.jose.Base64Url;
 import io.behalf.core.jose.SigningKey;
 import io.behalf.core.jose.VerificationKey;
 import io.behalf.core.json.Json;
+import io.behalf.core.merkle.TreeHasher;
 import io.behalf.core.record.AuditRecord.Call;
 import io.behalf.core.record.AuditRecord.Decided;
 import io.behalf.core.record.AuditRecord.Downstream;
@@ -13,11 +14,8 @@ import io.behalf.core.record.AuditRecord.Header;
 import io.behalf.core.record.AuditRecord.ServiceSigned;
 import io.behalf.core.record.AuditRecord.Trace;
 import io.behalf.core.record.RecordEncoder;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.time.Instant;
-import java.util.HexFormat;
 import java.util.Optional;
 
 /**
@@ -104,12 +102,6 @@ public final class DownstreamChain {
     }
 
     private static String leaf(byte[] signedForm) {
-        try {
-            MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
-            sha256.update((byte) 0); // RFC 6962 §2.1
-            return HexFormat.of().formatHex(sha256.digest(signedForm));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every JDK has SHA-256", e);
-        }
+        return new TreeHasher().leaf(signedForm).hex();
     }
 }
