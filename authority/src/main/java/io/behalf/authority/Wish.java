@@ -5,6 +5,7 @@ import io.behalf.authority.AuthorityConfig.Audience;
 import io.behalf.authority.OAuthError.Code;
 import io.behalf.core.delegation.BehalfTask;
 import io.behalf.core.delegation.Limits;
+import io.behalf.core.delegation.Permission;
 import io.behalf.core.delegation.Scope;
 import io.behalf.core.delegation.ScopeWords;
 import io.behalf.core.json.Json;
@@ -66,7 +67,7 @@ record Wish(Optional<BehalfTask> details, Optional<Scope> words, Audience audien
         if (details.isPresent() && !held.scope().covers(details.get().scope())) {
             return more();
         }
-        if (details.isEmpty() && words.isPresent() && !coversWords(held.scope(), words.get())) {
+        if (details.isEmpty() && words.isPresent() && !unlimited(held.scope()).covers(words.get())) {
             return more();
         }
         BehalfTask part = details.isPresent()
@@ -81,12 +82,14 @@ record Wish(Optional<BehalfTask> details, Optional<Scope> words, Audience audien
                 Code.INVALID_SCOPE, "This is more than the task was given. More needs a new approval of the person.");
     }
 
-    /** Words name no resources, so they ask for what the held scope has at these actions, whatever its limits there. */
-    private static boolean coversWords(Scope held, Scope words) {
-        return words.permissions().stream()
-                .allMatch(word -> word.actions().stream().allMatch(action -> held.permissions().stream()
-                        .anyMatch(p -> p.service().equals(word.service())
-                                && (p.actions().contains(action) || p.actions().contains("*")))));
+    /**
+     * Words name no resources and no constraints, so they ask for what the held scope has at these actions, whatever its
+     * limits there. Only ever compared with words: what is granted is narrowed from the held scope itself.
+     */
+    private static Scope unlimited(Scope held) {
+        return new Scope(held.permissions().stream()
+                .map(p -> Permission.of(p.service(), List.copyOf(p.actions())))
+                .toList());
     }
 
     private static Answer<BehalfTask> narrowed(BehalfTask task, Optional<Scope> words) {

@@ -114,6 +114,7 @@ class RenewalTest {
                                 "authorization_details",
                                 details("More", "[{\"service\":\"tickets\",\"actions\":[\"delete\"]}]"))),
                 "invalid_scope");
+        assertRefused(agent.renew(first.text("refresh_token"), Map.of("scope", "tickets:*")), "invalid_scope");
         assertThat(agent.renew(first.text("refresh_token"), Map.of("scope", "tickets:read"))
                         .text("scope"))
                 .isEqualTo("tickets:read");
