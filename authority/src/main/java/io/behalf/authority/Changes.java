@@ -227,7 +227,16 @@ final class Changes {
         private static final long serialVersionUID = 1;
 
         Unrecorded(Throwable cause) {
-            super("the change is not recorded", cause);
+            super("the change is not recorded: " + innermost(cause), cause);
+        }
+
+        /** For the operator's log, which has one line of this and no trace. */
+        private static String innermost(Throwable fault) {
+            Throwable at = fault;
+            while (at.getCause() != null) {
+                at = at.getCause();
+            }
+            return at.getMessage() == null ? at.getClass().getSimpleName() : at.getMessage();
         }
     }
 }

@@ -38,6 +38,7 @@ final class Closer implements AutoCloseable {
     private final OpenCalls openCalls;
     private final Set<TaskId> closing = ConcurrentHashMap.newKeySet();
     private final Thread thread;
+    private volatile boolean closed;
 
     Closer(Parts parts, Stops stops, OpenCalls openCalls) {
         this.parts = parts;
@@ -102,10 +103,13 @@ final class Closer implements AutoCloseable {
                             sql -> Answer.ok(true));
         } catch (Changes.Unrecorded e) {
             // the row waits for the next start, which appends it; a second one now would close the chain twice
-            LOG.log(Level.WARNING, "a task's chain is closed at the next start: the ledger did not take its record", e);
+            LOG.log(Level.WARNING, "a task's chain is closed at the next start: " + e.getMessage());
+            LOG.log(Level.DEBUG, "closing of a task", e);
             return;
         } catch (RuntimeException e) {
-            LOG.log(Level.WARNING, "a task's chain is not closed yet; it is tried again", e);
+            if (!closed) { // otherwise the store went away under it, and the next start closes the task
+                LOG.log(Level.WARNING, "a task's chain is not closed yet; it is tried again", e);
+            }
         }
         closing.remove(id);
     }
@@ -123,6 +127,7 @@ final class Closer implements AutoCloseable {
 
     @Override
     public void close() {
+        closed = true;
         thread.interrupt();
         try {
             thread.join(Duration.ofSeconds(5));

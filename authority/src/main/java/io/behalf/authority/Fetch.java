@@ -83,7 +83,7 @@ final class Fetch implements AutoCloseable {
         private static final long serialVersionUID = 1;
 
         Unreachable(@Nullable String host, Throwable cause) {
-            super("no usable answer from " + host, cause);
+            super("no usable answer from " + host + ": " + cause.getClass().getSimpleName(), cause);
         }
 
         Unreachable(String message) {

@@ -13,6 +13,7 @@ import io.vertx.ext.web.handler.BodyHandler;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -44,7 +45,8 @@ final class Http implements AutoCloseable {
     void post(Router router, String path, String below, Function<Ask, Reply> endpoint) {
         router.route(HttpMethod.POST, path)
                 .handler(BodyHandler.create(false).setBodyLimit(MAX_BODY))
-                .handler(context -> run(context, below, body(context), endpoint));
+                .handler(context -> run(context, below, body(context), endpoint))
+                .failureHandler(Http::tooLarge);
     }
 
     private void run(RoutingContext context, String path, Answer<Form> form, Function<Ask, Reply> endpoint) {
@@ -81,7 +83,8 @@ final class Http implements AutoCloseable {
         try {
             return endpoint.apply(ask);
         } catch (Changes.Unrecorded | Fetch.Unreachable e) {
-            LOG.log(Level.WARNING, ask.path() + ": " + e.getMessage(), e);
+            LOG.log(Level.WARNING, ask.path() + ": " + e.getMessage());
+            LOG.log(Level.DEBUG, ask.path(), e);
             return unavailable();
         } catch (RuntimeException e) {
             LOG.log(Level.ERROR, ask.path() + " failed", e);
@@ -105,6 +108,16 @@ final class Http implements AutoCloseable {
         }
         String body = context.body().asString("UTF-8");
         return Form.parse(body == null ? "" : body);
+    }
+
+    private static void tooLarge(RoutingContext context) {
+        if (context.statusCode() == 413) {
+            write(
+                    context.response(),
+                    Reply.json(413, Map.of("error", "invalid_request", "error_description", "The body is too large.")));
+        } else {
+            context.next();
+        }
     }
 
     private static Reply unavailable() {
