@@ -32,6 +32,7 @@ import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
+import java.io.File;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -54,15 +55,19 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.ToDoubleBiFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Measures the call path beside plain nginx, in one run on one machine: nginx stands upstream of both, wrk asks both, and
  * the gateway verifies, decides and writes two durable records a call. What {@code behalf bench gateway} runs; it needs
- * {@code nginx} and {@code wrk} on the path.
+ * the programs {@code nginx} and {@code wrk}.
  */
 public final class GatewayBench {
     private static final String CHAT = "/llm/openai/v1/chat/completions";
@@ -76,19 +81,27 @@ public final class GatewayBench {
 
     private static final int LOOPS = 2;
     /** Proofs made for each second of a measurement: more than are used, as none is good twice. */
-    private static final int PROOFS_PER_SECOND = 20_000;
+    private static final int PROOFS_PER_SECOND = 12_000;
+
+    private static final List<String> PROGRAMS = List.of("nginx", "wrk");
 
     private static final Pattern RATE = Pattern.compile("Requests/sec:\\s+([0-9.]+)");
+    private static final Pattern REQUESTS = Pattern.compile("([0-9]+) requests in ");
     private static final Pattern WAIT = Pattern.compile("\\s(50|99)%\\s+([0-9.]+)(us|ms|s)");
     private static final Pattern FAILED = Pattern.compile("Non-2xx or 3xx responses: ([0-9]+)");
 
     /**
+     * @param data a folder on the disk whose forces are part of the figures
      * @param connections asked on at once
+     * @param rounds how often everything is measured, in turn; the medians are told
      * @param warmUp load before the first figure, without which the figures are the compiler's
      */
-    public record Settings(Path data, List<Integer> connections, Duration warmUp, Duration each) {
+    public record Settings(Path data, List<Integer> connections, int rounds, Duration warmUp, Duration each) {
         public Settings {
             connections = List.copyOf(connections);
+            if (rounds < 1 || connections.isEmpty() || connections.stream().anyMatch(n -> n < 1)) {
+                throw new IllegalArgumentException("rounds and connections are positive");
+            }
         }
     }
 
@@ -99,8 +112,27 @@ public final class GatewayBench {
         DPOP
     }
 
-    /** @param failed answers that were no success: a figure with any says nothing */
-    public record Figure(Way way, int connections, double perSecond, double p50Micros, double p99Micros, long failed) {}
+    /**
+     * @param cpuMicros processor time a request of the one that was asked, nginx or this process: on a machine that does
+     *     other things besides, the steadiest of these
+     * @param failed answers that were no success: a figure with any says nothing
+     */
+    public record Figure(
+            Way way,
+            int connections,
+            double perSecond,
+            double p50Micros,
+            double p99Micros,
+            double cpuMicros,
+            long failed) {}
+
+    /**
+     * Medians of the rounds.
+     *
+     * @param timesNginx the median of what each round's requests a second were to those of nginx in the same round
+     * @param addedP50Micros the same of what the median wait was longer than that through nginx
+     */
+    public record Compared(Figure figure, double timesNginx, double addedP50Micros, double addedP99Micros) {}
 
     private final Settings settings;
     private final SigningKey authority = SigningKey.generate();
@@ -118,15 +150,60 @@ public final class GatewayBench {
         this.base = "http://127.0.0.1:" + gatewayPort;
     }
 
-    /** @throws IOException when nginx or wrk cannot be started */
-    public static List<Figure> run(Settings settings) throws IOException, InterruptedException {
-        return new GatewayBench(settings).measure();
+    /** Programs that this needs and that are not installed here. */
+    public static List<String> missing() {
+        return PROGRAMS.stream().filter(name -> program(name).isEmpty()).toList();
+    }
+
+    /** For each number of connections plain nginx first, then what is held against it. */
+    public static List<Compared> run(Settings settings) throws IOException, InterruptedException {
+        return compared(settings, new GatewayBench(settings).measure());
+    }
+
+    static List<Compared> compared(Settings settings, List<Figure> all) {
+        List<Compared> out = new ArrayList<>();
+        for (int connections : settings.connections()) {
+            List<Figure> nginx = of(Way.NGINX, connections, all);
+            for (Way way : Way.values()) {
+                List<Figure> rounds = of(way, connections, all);
+                out.add(new Compared(
+                        new Figure(
+                                way,
+                                connections,
+                                median(rounds.stream().mapToDouble(Figure::perSecond)),
+                                median(rounds.stream().mapToDouble(Figure::p50Micros)),
+                                median(rounds.stream().mapToDouble(Figure::p99Micros)),
+                                median(rounds.stream().mapToDouble(Figure::cpuMicros)),
+                                rounds.stream().mapToLong(Figure::failed).sum()),
+                        beside(rounds, nginx, (a, b) -> a.perSecond() / b.perSecond()),
+                        beside(rounds, nginx, (a, b) -> a.p50Micros() - b.p50Micros()),
+                        beside(rounds, nginx, (a, b) -> a.p99Micros() - b.p99Micros())));
+            }
+        }
+        return out;
+    }
+
+    private static List<Figure> of(Way way, int connections, List<Figure> all) {
+        return all.stream()
+                .filter(figure -> figure.way() == way && figure.connections() == connections)
+                .toList();
+    }
+
+    private static double beside(List<Figure> rounds, List<Figure> nginx, ToDoubleBiFunction<Figure, Figure> compare) {
+        return median(
+                IntStream.range(0, rounds.size()).mapToDouble(i -> compare.applyAsDouble(rounds.get(i), nginx.get(i))));
+    }
+
+    private static double median(DoubleStream values) {
+        double[] sorted = values.sorted().toArray();
+        return sorted[sorted.length / 2];
     }
 
     private List<Figure> measure() throws IOException, InterruptedException {
         Files.createDirectories(settings.data());
         Process upstream = nginx("upstream", "return 200 '" + REPLY + "';", upstreamPort);
         Process plain = nginx("plain", "proxy_pass http://behind;", nginxPort);
+        Asked asked = new Asked(plain, ProcessHandle.current());
         Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(LOOPS).setPreferNativeTransport(true));
         try (EmbeddedLedger ledger =
                 EmbeddedLedger.open(LedgerSettings.in(settings.data().resolve("data")))) {
@@ -136,30 +213,42 @@ public final class GatewayBench {
                     () -> new Server(gateway, gatewayPort), new DeploymentOptions().setInstances(LOOPS)));
             awaitPort(upstreamPort);
             awaitPort(nginxPort);
-            load(Way.BEARER, 64, settings.warmUp());
+            load(Way.BEARER, 64, settings.warmUp(), asked);
             List<Figure> figures = new ArrayList<>();
-            for (int connections : settings.connections()) {
-                for (Way way : Way.values()) {
-                    figures.add(load(way, connections, settings.each()));
+            for (int round = 0; round < settings.rounds(); round++) {
+                for (int connections : settings.connections()) {
+                    for (Way way : Way.values()) {
+                        figures.add(load(way, connections, settings.each(), asked));
+                    }
                 }
             }
             await(gateway.close());
             return figures;
         } finally {
             await(vertx.close());
-            upstream.destroy();
-            plain.destroy();
+            end(upstream);
+            end(plain);
         }
     }
 
-    private Figure load(Way way, int connections, Duration length) throws IOException, InterruptedException {
+    /** Whom the load goes to. */
+    private record Asked(Process nginx, ProcessHandle gateway) {
+        Duration cpu(Way way) {
+            Stream<ProcessHandle> all = way == Way.NGINX ? nginx.descendants() : Stream.of(gateway);
+            return all.flatMap(each -> each.info().totalCpuDuration().stream()).reduce(Duration.ZERO, Duration::plus);
+        }
+    }
+
+    private Figure load(Way way, int connections, Duration length, Asked asked)
+            throws IOException, InterruptedException {
         Path requests = settings.data().resolve(way.name() + ".txt");
         Files.write(requests, requests(way, length));
         Path script = settings.data().resolve("load.lua");
         Files.writeString(script, SCRIPT);
         int port = way == Way.NGINX ? nginxPort : gatewayPort;
+        Duration before = asked.cpu(way);
         Process wrk = new ProcessBuilder(
-                        "wrk",
+                        program("wrk").orElseThrow().toString(),
                         "-t1",
                         "-c" + connections,
                         "-d" + length.toSeconds() + "s",
@@ -176,7 +265,7 @@ public final class GatewayBench {
                 .start();
         String told = new String(wrk.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         wrk.waitFor();
-        return figure(way, connections, told);
+        return figure(way, connections, told, asked.cpu(way).minus(before));
     }
 
     private static final String SCRIPT = """
@@ -223,7 +312,7 @@ public final class GatewayBench {
         return lines;
     }
 
-    static Figure figure(Way way, int connections, String told) throws IOException {
+    static Figure figure(Way way, int connections, String told, Duration cpu) throws IOException {
         Matcher rate = RATE.matcher(told);
         if (!rate.find()) {
             throw new IOException("wrk told no figures: " + told);
@@ -239,6 +328,10 @@ public final class GatewayBench {
                     };
             micros[wait.group(1).equals("50") ? 0 : 1] = Double.parseDouble(wait.group(2)) * unit;
         }
+        Matcher requests = REQUESTS.matcher(told);
+        if (!requests.find()) {
+            throw new IOException("wrk told no figures: " + told);
+        }
         Matcher failed = FAILED.matcher(told);
         return new Figure(
                 way,
@@ -246,6 +339,7 @@ public final class GatewayBench {
                 Double.parseDouble(rate.group(1)),
                 micros[0],
                 micros[1],
+                cpu.toNanos() / 1_000.0 / Math.max(1, Long.parseLong(requests.group(1))),
                 failed.find() ? Long.parseLong(failed.group(1)) : 0);
     }
 
@@ -269,10 +363,19 @@ public final class GatewayBench {
                 }
                 """.formatted(
                         user, folder, folder, folder, folder, folder, folder, folder, upstreamPort, port, location));
-        return new ProcessBuilder("nginx", "-p", folder.toString(), "-c", config.toString())
+        return new ProcessBuilder(
+                        program("nginx").orElseThrow().toString(), "-p", folder.toString(), "-c", config.toString())
                 .redirectErrorStream(true)
                 .redirectOutput(folder.resolve("out.log").toFile())
                 .start();
+    }
+
+    /** Waits, so that nothing is written any more to a folder that the caller removes. */
+    private static void end(Process process) throws InterruptedException {
+        process.destroy();
+        if (!process.waitFor(5, TimeUnit.SECONDS)) {
+            process.destroyForcibly();
+        }
     }
 
     private Gateway gateway(Vertx vertx, EmbeddedLedger ledger) {
@@ -394,6 +497,15 @@ public final class GatewayBench {
         public String proof(Minted token, String record, String method, String url) {
             throw new IllegalStateException("no route of the bench mints");
         }
+    }
+
+    private static Optional<Path> program(String name) {
+        String path = System.getenv().getOrDefault("PATH", "");
+        return Stream.of((path + File.pathSeparator + "/usr/sbin").split(File.pathSeparator, -1))
+                .filter(folder -> !folder.isEmpty())
+                .map(folder -> Path.of(folder, name))
+                .filter(Files::isExecutable)
+                .findFirst();
     }
 
     private static <T> void await(Future<T> future) {

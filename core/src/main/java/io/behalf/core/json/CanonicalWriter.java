@@ -76,6 +76,29 @@ public final class CanonicalWriter {
         return this;
     }
 
+    /**
+     * A string whose JSON form, without the quotes, has {@code most} bytes or fewer.
+     *
+     * @return false if it is longer or has no UTF-8 form: then nothing was written, and another value may stand there
+     */
+    public boolean stringWithin(String value, int most) {
+        if (value.length() > most) {
+            return false; // every character takes a byte at least
+        }
+        int lengthBefore = length;
+        boolean afterKeyBefore = afterKey;
+        boolean filledBefore = filled[depth];
+        separate();
+        int start = length;
+        if (tryQuoted(value) && length - start - 2 <= most) {
+            return true;
+        }
+        length = lengthBefore;
+        afterKey = afterKeyBefore;
+        filled[depth] = filledBefore;
+        return false;
+    }
+
     /** Lower-case hex of the bytes, as a string. */
     public CanonicalWriter hex(byte[] value) {
         separate();
@@ -151,13 +174,22 @@ public final class CanonicalWriter {
     }
 
     private void quoted(String value) {
+        if (!tryQuoted(value)) {
+            // RFC 8785 §3.2.2.2: a lone surrogate must stop the serializer
+            throw new IllegalArgumentException("lone surrogate in a string");
+        }
+    }
+
+    /** Returns false, with the string half written, at a lone surrogate. */
+    private boolean tryQuoted(String value) {
         int n = value.length();
         ensure(n * 3 + 2);
         buffer[length++] = '"';
-        for (int i = 0; i < n; i++) {
+        int i = plain(value);
+        while (i < n) {
             char c = value.charAt(i);
             if (c < 0x80) {
-                if (c >= 0x20 && c != '"' && c != '\\') {
+                if (isPlain(c)) {
                     buffer[length++] = (byte) c;
                 } else {
                     escape(c);
@@ -167,27 +199,44 @@ public final class CanonicalWriter {
                 buffer[length++] = (byte) (0xc0 | (c >> 6));
                 buffer[length++] = (byte) (0x80 | (c & 63));
             } else if (Character.isSurrogate(c)) {
-                i = surrogates(value, i);
+                if (i + 1 >= n || !Character.isSurrogatePair(c, value.charAt(i + 1))) {
+                    return false;
+                }
+                supplementary(value.codePointAt(i));
+                i++;
             } else {
                 buffer[length++] = (byte) (0xe0 | (c >> 12));
                 buffer[length++] = (byte) (0x80 | ((c >> 6) & 63));
                 buffer[length++] = (byte) (0x80 | (c & 63));
             }
+            i++;
         }
         put((byte) '"');
+        return true;
     }
 
-    private int surrogates(String value, int at) {
-        if (at + 1 >= value.length() || !Character.isSurrogatePair(value.charAt(at), value.charAt(at + 1))) {
-            // RFC 8785 §3.2.2.2: a lone surrogate must stop the serializer
-            throw new IllegalArgumentException("lone surrogate in a string");
+    /** Writes up to the first character that does not stand for itself: of nearly every string, all. */
+    private int plain(String value) {
+        byte[] out = buffer;
+        int at = length;
+        int n = value.length();
+        int i = 0;
+        while (i < n && isPlain(value.charAt(i))) {
+            out[at++] = (byte) value.charAt(i++);
         }
-        int point = value.codePointAt(at);
+        length = at;
+        return i;
+    }
+
+    private static boolean isPlain(char c) {
+        return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+    }
+
+    private void supplementary(int point) {
         buffer[length++] = (byte) (0xf0 | (point >> 18));
         buffer[length++] = (byte) (0x80 | ((point >> 12) & 63));
         buffer[length++] = (byte) (0x80 | ((point >> 6) & 63));
         buffer[length++] = (byte) (0x80 | (point & 63));
-        return at + 1;
     }
 
     private void escape(char c) {

@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
+import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.HexFormat;
@@ -46,6 +47,7 @@ public final class RecordEncoder {
     /** Bound of a lifecycle record's data, which its writers keep far below. */
     public static final int MAX_DATA_BYTES = 32_768;
 
+    /** For years of other than four digits, which no clock shows. */
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern(
                     "uuuu-MM-dd'T'HH:mm:ss.SSS'Z'", Locale.ROOT)
             .withZone(ZoneOffset.UTC);
@@ -136,7 +138,35 @@ public final class RecordEncoder {
 
     /** RFC 3339 in UTC with milliseconds. */
     public static String time(Instant instant) {
-        return TIME.format(instant);
+        LocalDateTime t = LocalDateTime.ofEpochSecond(instant.getEpochSecond(), instant.getNano(), ZoneOffset.UTC);
+        if (t.getYear() < 0 || t.getYear() > 9_999) {
+            return TIME.format(instant);
+        }
+        // by hand: two of these stand in every record, and a formatter takes longer for them than all else together
+        byte[] text = new byte[24];
+        digits(text, 0, 4, t.getYear());
+        text[4] = '-';
+        digits(text, 5, 2, t.getMonthValue());
+        text[7] = '-';
+        digits(text, 8, 2, t.getDayOfMonth());
+        text[10] = 'T';
+        digits(text, 11, 2, t.getHour());
+        text[13] = ':';
+        digits(text, 14, 2, t.getMinute());
+        text[16] = ':';
+        digits(text, 17, 2, t.getSecond());
+        text[19] = '.';
+        digits(text, 20, 3, t.getNano() / 1_000_000);
+        text[23] = 'Z';
+        return new String(text, StandardCharsets.ISO_8859_1);
+    }
+
+    private static void digits(byte[] text, int at, int count, int value) {
+        int rest = value;
+        for (int i = at + count - 1; i >= at; i--) {
+            text[i] = (byte) ('0' + rest % 10);
+            rest /= 10;
+        }
     }
 
     private static Optional<Call> call(AuditRecord r) {
@@ -222,7 +252,7 @@ public final class RecordEncoder {
         text(out, "kid", d.kid());
         out.key("prev");
         if (d.prev().isPresent()) {
-            out.string(bounded(d.prev().get()));
+            bounded(out, d.prev().get());
         } else {
             out.nullValue();
         }
@@ -308,7 +338,7 @@ public final class RecordEncoder {
     }
 
     private static void strings(CanonicalWriter out, String key, List<String> values, int max) {
-        array(out, key, values, max, (w, s) -> w.string(bounded(s)));
+        array(out, key, values, max, RecordEncoder::bounded);
     }
 
     /** What exceeds {@code max} stands as {@code <key>_omitted}: how many, and the digest of all, in canonical form. */
@@ -332,7 +362,13 @@ public final class RecordEncoder {
     }
 
     private static void text(CanonicalWriter out, String key, String value) {
-        out.key(key).string(bounded(value));
+        bounded(out.key(key), value);
+    }
+
+    private static void bounded(CanonicalWriter out, String value) {
+        if (!out.stringWithin(value, MAX_STRING)) {
+            out.string(digestAndLength(value));
+        }
     }
 
     /**
@@ -340,35 +376,12 @@ public final class RecordEncoder {
      * Whoever looks for a string in records looks for this.
      */
     public static String bounded(String value) {
-        if (value.length() <= MAX_STRING && jsonLength(value) <= MAX_STRING) {
-            return value;
-        }
-        byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
-        return "sha256:" + sha256(bytes) + ":" + bytes.length;
+        return new CanonicalWriter().stringWithin(value, MAX_STRING) ? value : digestAndLength(value);
     }
 
-    private static int jsonLength(String value) {
-        int length = 0;
-        for (int i = 0; i < value.length(); i++) {
-            char c = value.charAt(i);
-            if (c < 0x20) {
-                length += "\b\t\n\f\r".indexOf(c) >= 0 ? 2 : 6;
-            } else if (c == '"' || c == '\\') {
-                length += 2;
-            } else if (c < 0x80) {
-                length++;
-            } else if (c < 0x800) {
-                length += 2;
-            } else if (!Character.isSurrogate(c)) {
-                length += 3;
-            } else if (i + 1 < value.length() && Character.isSurrogatePair(c, value.charAt(i + 1))) {
-                length += 4;
-                i++;
-            } else {
-                return Integer.MAX_VALUE; // a lone surrogate
-            }
-        }
-        return length;
+    private static String digestAndLength(String value) {
+        byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
+        return "sha256:" + sha256(bytes) + ":" + bytes.length;
     }
 
     private static String lower(Enum<?> value) {

@@ -18,6 +18,8 @@ import io.behalf.core.record.AuditRecord.ToolCall;
 import io.behalf.core.record.AuditRecord.Usage;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -131,6 +133,28 @@ final class RecordEncoderTest {
         assertThat(RecordEncoder.bounded("😀".repeat(64))).isEqualTo("😀".repeat(64));
         assertThat(RecordEncoder.bounded("😀".repeat(65))).startsWith("sha256:");
         encode(intent(giant, "\ud800", List.of(giant, "\udfff")), 1, null);
+    }
+
+    @Test
+    void writesTimesAsTheFormatterDoes() {
+        DateTimeFormatter formatter =
+                DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
+        Random random = new Random(seed);
+        long first = Instant.parse("-0002-01-01T00:00:00Z").getEpochSecond();
+        long end = Instant.parse("+10002-01-01T00:00:00Z").getEpochSecond();
+        for (int i = 0; i < ROUNDS; i++) {
+            Instant instant = Instant.ofEpochSecond(random.nextLong(first, end), random.nextInt(1_000_000_000));
+            assertThat(RecordEncoder.time(instant)).as("seed %d", seed).isEqualTo(formatter.format(instant));
+        }
+        for (String edge : List.of(
+                "0000-01-01T00:00:00Z",
+                "1969-12-31T23:59:59.999999999Z",
+                "1970-01-01T00:00:00Z",
+                "2028-02-29T23:59:59.001Z",
+                "9999-12-31T23:59:59.999Z",
+                "+10000-01-01T00:00:00Z")) {
+            assertThat(RecordEncoder.time(Instant.parse(edge))).isEqualTo(formatter.format(Instant.parse(edge)));
+        }
     }
 
     @Test
