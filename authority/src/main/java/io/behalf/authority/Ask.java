@@ -19,4 +19,9 @@ record Ask(
         Optional<String> authorization,
         List<String> proofs,
         Optional<String> cookie,
-        String from) {}
+        String from) {
+    /** Whether it comes from the browser whose cookie has this digest. */
+    boolean fromBrowser(String digest) {
+        return cookie.filter(value -> Digests.same(Digests.hex(value), digest)).isPresent();
+    }
+}

@@ -54,7 +54,7 @@ public final class Authority implements AutoCloseable {
         this.stops = new Stops(parts);
         this.handOvers = new HandOvers(parts);
         Starts starts = new Starts(parts);
-        this.approvals = new Approvals(parts, starts, stops, fetch);
+        this.approvals = new Approvals(parts, starts, new RoundTrips(parts, fetch), new Codes(parts, starts, stops));
         this.endpoints = new Endpoints(parts, starts, new Renewals(parts, stops), handOvers, approvals, stops);
         this.logouts = new Logouts(parts);
         this.http = new Http(Approvals.COOKIE);

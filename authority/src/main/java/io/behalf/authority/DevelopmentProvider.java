@@ -248,10 +248,7 @@ public final class DevelopmentProvider implements AutoCloseable {
                                 given, client.id() + ":" + client.secret().get()))
                         .isPresent();
         String verifier = form.one("code_verifier").orElse("");
-        String challenge = Base64.getUrlEncoder()
-                .withoutPadding()
-                .encodeToString(Digests.sha256(verifier.getBytes(StandardCharsets.US_ASCII)));
-        boolean fits = challenge.equals(request.get("code_challenge"))
+        boolean fits = Digests.challenge(verifier).equals(request.get("code_challenge"))
                 && form.one("redirect_uri").equals(Optional.ofNullable(request.get("redirect_uri")));
         if (!authentic || !fits) {
             return Reply.json(400, Map.of("error", authentic ? "invalid_grant" : "invalid_client"));

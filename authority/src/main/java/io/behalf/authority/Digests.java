@@ -33,6 +33,13 @@ final class Digests {
         return hex(text.getBytes(StandardCharsets.UTF_8));
     }
 
+    /** RFC 7636 §4.2, S256. */
+    static String challenge(String verifier) {
+        return Base64.getUrlEncoder()
+                .withoutPadding()
+                .encodeToString(sha256(verifier.getBytes(StandardCharsets.US_ASCII)));
+    }
+
     /**
      * A commitment: SHA-256 over the salt's bytes and the text, lower-case hex.
      *

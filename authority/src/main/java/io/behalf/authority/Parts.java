@@ -5,6 +5,7 @@ import io.behalf.verifier.DelegationVerifier;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
 import java.util.LinkedHashMap;
@@ -43,6 +44,15 @@ record Parts(
     /** An unguessable handle: 32 random bytes, base64url. */
     String handle() {
         return Base64.getUrlEncoder().withoutPadding().encodeToString(randomBytes(32));
+    }
+
+    /** Puts a value down for a while, in a transaction of its own. */
+    void shelve(Shelf.Kind kind, String handle, Map<String, ? extends @Nullable Object> value, Duration life) {
+        Instant until = now().plus(life);
+        store.transaction(sql -> {
+            shelf.put(sql, kind, handle, value, until);
+            return true;
+        });
     }
 
     /** Keeps what a token was decided on; its digest goes into the record. The salt keeps guessable facts private. */

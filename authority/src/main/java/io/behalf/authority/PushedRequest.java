@@ -85,6 +85,14 @@ record PushedRequest(
                 form.one("login_hint")));
     }
 
+    /** The audience asked for; the first one where the configuration has lost it meanwhile. */
+    Audience audienceIn(AuthorityConfig config) {
+        return config.audiences().stream()
+                .filter(a -> a.uri().equals(audience))
+                .findFirst()
+                .orElse(config.audiences().getFirst());
+    }
+
     /** The address that the browser goes back to, with the answer; {@code iss} against mix-up (RFC 9207). */
     String answer(String issuer, Map<String, String> parameters) {
         Map<String, String> all = new LinkedHashMap<>(parameters);
