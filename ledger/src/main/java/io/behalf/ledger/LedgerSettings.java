@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 /**
@@ -79,179 +80,100 @@ public record LedgerSettings(
     }
 
     public LedgerSettings withLog(String name) {
-        return new LedgerSettings(
-                data,
-                name,
-                origin,
-                node,
-                pin,
-                segmentBytes,
-                queueRecords,
-                groupRecords,
-                appendTimeout,
-                checkpointInterval,
-                residentTasks,
-                clock);
+        return with(change -> change.log = name);
     }
 
     public LedgerSettings withOrigin(String name) {
-        return new LedgerSettings(
-                data,
-                log,
-                Optional.of(name),
-                node,
-                pin,
-                segmentBytes,
-                queueRecords,
-                groupRecords,
-                appendTimeout,
-                checkpointInterval,
-                residentTasks,
-                clock);
+        return with(change -> change.origin = Optional.of(name));
     }
 
     public LedgerSettings withNode(String name) {
-        return new LedgerSettings(
-                data,
-                log,
-                origin,
-                name,
-                pin,
-                segmentBytes,
-                queueRecords,
-                groupRecords,
-                appendTimeout,
-                checkpointInterval,
-                residentTasks,
-                clock);
+        return with(change -> change.node = name);
     }
 
     public LedgerSettings withPin(Path file) {
-        return new LedgerSettings(
-                data,
-                log,
-                origin,
-                node,
-                Optional.of(file),
-                segmentBytes,
-                queueRecords,
-                groupRecords,
-                appendTimeout,
-                checkpointInterval,
-                residentTasks,
-                clock);
+        return with(change -> change.pin = Optional.of(file));
     }
 
     public LedgerSettings withSegmentBytes(int bytes) {
-        return new LedgerSettings(
-                data,
-                log,
-                origin,
-                node,
-                pin,
-                bytes,
-                queueRecords,
-                groupRecords,
-                appendTimeout,
-                checkpointInterval,
-                residentTasks,
-                clock);
+        return with(change -> change.segmentBytes = bytes);
     }
 
     public LedgerSettings withQueueRecords(int records) {
-        return new LedgerSettings(
-                data,
-                log,
-                origin,
-                node,
-                pin,
-                segmentBytes,
-                records,
-                groupRecords,
-                appendTimeout,
-                checkpointInterval,
-                residentTasks,
-                clock);
+        return with(change -> change.queueRecords = records);
     }
 
     public LedgerSettings withGroupRecords(int records) {
-        return new LedgerSettings(
-                data,
-                log,
-                origin,
-                node,
-                pin,
-                segmentBytes,
-                queueRecords,
-                records,
-                appendTimeout,
-                checkpointInterval,
-                residentTasks,
-                clock);
+        return with(change -> change.groupRecords = records);
     }
 
     public LedgerSettings withAppendTimeout(Duration timeout) {
-        return new LedgerSettings(
-                data,
-                log,
-                origin,
-                node,
-                pin,
-                segmentBytes,
-                queueRecords,
-                groupRecords,
-                timeout,
-                checkpointInterval,
-                residentTasks,
-                clock);
+        return with(change -> change.appendTimeout = timeout);
     }
 
     public LedgerSettings withCheckpointInterval(Duration interval) {
-        return new LedgerSettings(
-                data,
-                log,
-                origin,
-                node,
-                pin,
-                segmentBytes,
-                queueRecords,
-                groupRecords,
-                appendTimeout,
-                interval,
-                residentTasks,
-                clock);
+        return with(change -> change.checkpointInterval = interval);
     }
 
     public LedgerSettings withResidentTasks(int tasks) {
-        return new LedgerSettings(
-                data,
-                log,
-                origin,
-                node,
-                pin,
-                segmentBytes,
-                queueRecords,
-                groupRecords,
-                appendTimeout,
-                checkpointInterval,
-                tasks,
-                clock);
+        return with(change -> change.residentTasks = tasks);
     }
 
     public LedgerSettings withClock(Clock other) {
-        return new LedgerSettings(
-                data,
-                log,
-                origin,
-                node,
-                pin,
-                segmentBytes,
-                queueRecords,
-                groupRecords,
-                appendTimeout,
-                checkpointInterval,
-                residentTasks,
-                other);
+        return with(change -> change.clock = other);
+    }
+
+    private LedgerSettings with(Consumer<Change> step) {
+        var change = new Change(this);
+        step.accept(change);
+        return change.settings();
+    }
+
+    /** Settings of which some are being replaced. */
+    private static final class Change {
+        private final Path data;
+        private String log;
+        private Optional<String> origin;
+        private String node;
+        private Optional<Path> pin;
+        private int segmentBytes;
+        private int queueRecords;
+        private int groupRecords;
+        private Duration appendTimeout;
+        private Duration checkpointInterval;
+        private int residentTasks;
+        private Clock clock;
+
+        Change(LedgerSettings from) {
+            data = from.data;
+            log = from.log;
+            origin = from.origin;
+            node = from.node;
+            pin = from.pin;
+            segmentBytes = from.segmentBytes;
+            queueRecords = from.queueRecords;
+            groupRecords = from.groupRecords;
+            appendTimeout = from.appendTimeout;
+            checkpointInterval = from.checkpointInterval;
+            residentTasks = from.residentTasks;
+            clock = from.clock;
+        }
+
+        LedgerSettings settings() {
+            return new LedgerSettings(
+                    data,
+                    log,
+                    origin,
+                    node,
+                    pin,
+                    segmentBytes,
+                    queueRecords,
+                    groupRecords,
+                    appendTimeout,
+                    checkpointInterval,
+                    residentTasks,
+                    clock);
+        }
     }
 
     /** The log's folder: without its {@code wal/} all that an auditor needs. */
