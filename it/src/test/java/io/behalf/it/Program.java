@@ -99,6 +99,28 @@ final class Program implements AutoCloseable {
         }
     }
 
+    /** Waits until it has said this. */
+    Program untilSays(String words, Duration atMost) {
+        var deadline = System.nanoTime() + atMost.toNanos();
+        try {
+            while (!output().contains(words)) {
+                if (!process.isAlive() || System.nanoTime() > deadline) {
+                    throw new IllegalStateException(name + " did not say \"" + words + "\":\n" + output());
+                }
+                Thread.sleep(ASK_AGAIN_AFTER);
+            }
+            return this;
+        } catch (InterruptedException stopped) {
+            close();
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(stopped);
+        }
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
     boolean isAlive() {
         return process.isAlive();
     }
