@@ -14,6 +14,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -26,6 +29,7 @@ final class AgentProgram implements AutoCloseable {
 
     private static final Duration SAYS_WITHIN = Duration.ofSeconds(40);
     private static final Duration ENDS_WITHIN = Duration.ofSeconds(20);
+    private static final Duration LOOK_AGAIN_AFTER = Duration.ofMillis(100);
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Process process;
@@ -103,6 +107,21 @@ final class AgentProgram implements AutoCloseable {
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException(stopped);
+        }
+    }
+
+    /** What its starter tells people, as soon as it is there. */
+    MatchResult told(Pattern wanted) {
+        var deadline = System.nanoTime() + SAYS_WITHIN.toNanos();
+        while (true) {
+            var match = wanted.matcher(errors());
+            if (match.find()) {
+                return match.toMatchResult();
+            }
+            if (!process.isAlive() || System.nanoTime() > deadline) {
+                throw new IllegalStateException("nothing like " + wanted + " is said: " + errors());
+            }
+            LockSupport.parkNanos(LOOK_AGAIN_AFTER.toNanos());
         }
     }
 

@@ -95,8 +95,7 @@ final class Keycloak implements AutoCloseable {
             var file = Files.readString(Checkout.file("it/src/test/resources/keycloak/behalf-realm.json"));
             var realm = (ObjectNode) JSON.readTree(file.replace("http://127.0.0.1:8700", authorityIssuer));
             realm.put("realm", name);
-            var created = send(HttpRequest.newBuilder(base.resolve("/admin/realms"))
-                    .header("Authorization", "Bearer " + adminToken())
+            var created = sendAsAdmin(HttpRequest.newBuilder(base.resolve("/admin/realms"))
                     .header("Content-Type", "application/json")
                     .POST(BodyPublishers.ofString(realm.toString())));
             if (created.statusCode() != 201) {
@@ -106,6 +105,10 @@ final class Keycloak implements AutoCloseable {
         } catch (IOException failed) {
             throw new UncheckedIOException(failed);
         }
+    }
+
+    private HttpResponse<String> sendAsAdmin(HttpRequest.Builder request) {
+        return send(request.header("Authorization", "Bearer " + adminToken()));
     }
 
     private String adminToken() {
@@ -195,6 +198,19 @@ final class Keycloak implements AutoCloseable {
                     "client_secret", APPLICATION_SECRET,
                     "refresh_token", tokens.path("refresh_token").asText());
             var answer = keycloak.post(URI.create(issuer + "/protocol/openid-connect/logout"), form);
+            if (answer.statusCode() != 204) {
+                throw new IllegalStateException("no logout: " + answer.statusCode() + " " + answer.body());
+            }
+        }
+
+        /** Ends every session of the user, as somebody who signs out everywhere does. */
+        void logoutEverywhere(String user) {
+            var admin = issuer.replace("/realms/", "/admin/realms/");
+            var users =
+                    json(keycloak.sendAsAdmin(HttpRequest.newBuilder(URI.create(admin + "/users?username=" + user))));
+            var id = users.path(0).path("id").asText();
+            var answer = keycloak.sendAsAdmin(HttpRequest.newBuilder(URI.create(admin + "/users/" + id + "/logout"))
+                    .POST(BodyPublishers.noBody()));
             if (answer.statusCode() != 204) {
                 throw new IllegalStateException("no logout: " + answer.statusCode() + " " + answer.body());
             }
