@@ -10,7 +10,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -28,6 +27,9 @@ final class Closer implements AutoCloseable {
     /** Longest wait for open calls (contract §6). */
     static final Duration SETTLE_WAIT = Duration.ofSeconds(30);
 
+    /** Longest wait for the chains of tasks that are over when this is closed itself; the next start closes the rest. */
+    static final Duration LAST_WAIT = Duration.ofSeconds(5);
+
     /** Looks between two sweeps of old rows. */
     private static final int LOOKS_PER_SWEEP = 240;
 
@@ -36,7 +38,7 @@ final class Closer implements AutoCloseable {
     private final Parts parts;
     private final Stops stops;
     private final OpenCalls openCalls;
-    private final Set<TaskId> closing = ConcurrentHashMap.newKeySet();
+    private final Map<TaskId, Thread> closing = new ConcurrentHashMap<>();
     private final Thread thread;
     private volatile boolean closed;
 
@@ -77,9 +79,8 @@ final class Closer implements AutoCloseable {
             parts.stops().sweep(now);
         }
         for (TaskId id : over) {
-            if (closing.add(id)) {
-                Thread.ofVirtual().name("authority-close-" + id).start(() -> close(id));
-            }
+            closing.computeIfAbsent(
+                    id, _ -> Thread.ofVirtual().name("authority-close-" + id).start(() -> close(id)));
         }
     }
 
@@ -125,14 +126,25 @@ final class Closer implements AutoCloseable {
         }
     }
 
+    /** A task that ended just before is closed too, so that a ledger at rest tells it to its end. */
     @Override
     public void close() {
-        closed = true;
+        if (closed) {
+            return;
+        }
         thread.interrupt();
         try {
-            thread.join(Duration.ofSeconds(5));
+            thread.join(LAST_WAIT);
+            look(false);
+            Instant late = Instant.now().plus(LAST_WAIT);
+            for (Thread last : List.copyOf(closing.values())) {
+                last.join(Duration.between(Instant.now(), late));
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        } catch (RuntimeException e) {
+            LOG.log(Level.WARNING, "tasks that are over are closed at the next start: " + e.getMessage());
         }
+        closed = true;
     }
 }

@@ -81,6 +81,16 @@ class StopTest {
     }
 
     @Test
+    void closesBeforeItsOwnEndTheChainOfATaskThatIsOver() {
+        AgentSide.Got got = agent.exchange("alice", Map.of());
+        agent.post("/oauth/revoke", Map.of("token", got.text("refresh_token")));
+
+        world.stopAuthority();
+
+        assertThat(events(got)).endsWith(Event.ENDED);
+    }
+
+    @Test
     void userStopTakesAllTasksOfThatUserOnly() {
         AgentSide.Got one = agent.exchange("alice", Map.of());
         AgentSide.Got two = world.agent("summarizer").exchange("alice", Map.of());

@@ -138,7 +138,7 @@ class RunCommandTest {
     }
 
     @Test
-    void asksForTheNameThatIsMeant() {
+    void asksForTheServiceThatIsMeant() {
         CommandRun run =
                 run(ApprovingPerson::approve, Stream.of("--task", "Work", "--scope", "tikets:read", "--", "true"));
 
@@ -161,7 +161,7 @@ class RunCommandTest {
         assertThat(Files.readString(answer)).startsWith("200 " + taskOf(run));
         CommandRun told = CommandRun.of("task", taskOf(run), "--data", data);
         assertThat(told.exit()).as(told.err()).isZero();
-        assertThat(told.out()).contains("Alice Doe", "openai:chat");
+        assertThat(told.out()).contains("Alice Doe", "openai:chat", taskOf(run) + "   closed");
     }
 
     @ParameterizedTest
