@@ -5,7 +5,6 @@ import io.behalf.core.jose.CompactJws;
 import io.behalf.core.record.AuditRecord.Event;
 import io.behalf.core.record.AuditRecord.Lifecycle;
 import java.time.Instant;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -113,18 +112,9 @@ final class Logouts {
     }
 
     private Answer<Integer> record(Logout logout, String tokenSha256) {
-        Map<KnownTask, String> noted = new LinkedHashMap<>();
-        running(logout).forEach(task -> logout.session(task).ifPresent(session -> noted.put(task, session)));
-        List<Lifecycle> records = noted.entrySet().stream()
-                .map(task -> parts.issuer()
-                        .record(
-                                Event.LOGOUT_SEEN,
-                                task.getKey(),
-                                "system",
-                                Map.of(
-                                        "provider", logout.provider().name(),
-                                        "session", task.getValue(),
-                                        "token_sha256", tokenSha256)))
+        List<Lifecycle> records = running(logout).stream()
+                .flatMap(task ->
+                        logout.session(task).map(session -> record(logout, task, session, tokenSha256)).stream())
                 .toList();
         String once = "logout token " + logout.provider().issuer() + " " + logout.jti();
         Instant until = logout.expires().plus(Providers.MAX_SKEW);
@@ -136,6 +126,13 @@ final class Logouts {
                                 : no("was used before", "replayed jti"));
     }
 
+    private Lifecycle record(Logout logout, KnownTask task, String session, String tokenSha256) {
+        Map<String, @Nullable Object> data =
+                Map.of("provider", logout.provider().name(), "session", session, "token_sha256", tokenSha256);
+        return parts.issuer().record(Event.LOGOUT_SEEN, task, "system", data);
+    }
+
+    /** Without those whose first record is not in the ledger yet: nothing may stand before it, and nobody holds them. */
     private List<KnownTask> running(Logout logout) {
         Instant now = parts.now();
         return parts.store().transaction(sql -> logout
@@ -145,6 +142,7 @@ final class Logouts {
                         .ofSession(sql, logout.provider().name(), logout.sid().orElseThrow()))
                 .stream()
                 .flatMap(id -> parts.tasks().find(sql, id).stream())
+                .filter(task -> task.state() == KnownTask.State.ACTIVE)
                 .filter(task -> task.over(now).isEmpty())
                 .toList());
     }

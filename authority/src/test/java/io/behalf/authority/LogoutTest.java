@@ -82,6 +82,18 @@ class LogoutTest {
     }
 
     @Test
+    void isNotRecordedBeforeATasksFirstRecord() {
+        world.records.goAway();
+        assertThat(agent.exchange("bob", Map.of()).status()).isEqualTo(503);
+        world.records.comeBack();
+        int before = world.records.size();
+
+        world.provider.signOut("bob");
+
+        assertThat(world.records.size()).isEqualTo(before);
+    }
+
+    @Test
     void sessionAloneMeansTheTasksThatBeganInIt() {
         DevelopmentProvider.SignedIn there = world.provider.signIn("alice", "app");
         String inThere = agent.exchangeToken(there.accessToken(), Map.of()).text("task_id");
