@@ -135,11 +135,13 @@ final class AgentWire {
         }
     }
 
-    /** Ends a stream whose answer may come on another request. */
+    /** Ends without the answer: it may come on another request, or nobody wants it any more. */
     void leave() {
         if (!ended && !gone) {
             ended = true;
-            if (!response.headWritten()) {
+            if (answer == null) {
+                response.setStatusCode(202); // as if it had been a notice: what clients ask no more of
+            } else if (!response.headWritten()) {
                 head();
             }
             response.end();

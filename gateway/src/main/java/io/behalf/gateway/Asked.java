@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param key under which its answer may arrive on another request; empty where it comes on its own
  * @param reach how it is held against the scope
  * @param session MCP session that it names
+ * @param cancels the running call whose answer is not wanted any more
  */
 public record Asked(
         String action,
@@ -26,7 +27,8 @@ public record Asked(
         Optional<CallKey> key,
         Optional<String> session,
         Reach reach,
-        Loss loss) {
+        Loss loss,
+        Optional<CallKey> cancels) {
     public Asked {
         resources = List.copyOf(resources);
         attributes = Map.copyOf(attributes);
@@ -45,11 +47,12 @@ public record Asked(
                 Optional.empty(),
                 Optional.empty(),
                 Reach.ACTION,
-                Loss.ENDS);
+                Loss.ENDS,
+                Optional.empty());
     }
 
     public Asked touching(List<String> which, Map<String, String> known) {
-        return new Asked(action, which, known, model, tool, toolCallId, arguments, key, session, reach, loss);
+        return new Asked(action, which, known, model, tool, toolCallId, arguments, key, session, reach, loss, cancels);
     }
 
     public Asked ofModel(String name) {
@@ -64,16 +67,29 @@ public record Asked(
                 key,
                 session,
                 reach,
-                loss);
+                loss,
+                cancels);
     }
 
     public Asked ofTool(String name, Optional<String> callId, Optional<Buffer> given) {
         return new Asked(
-                action, resources, attributes, model, Optional.of(name), callId, given, key, session, reach, loss);
+                action,
+                resources,
+                attributes,
+                model,
+                Optional.of(name),
+                callId,
+                given,
+                key,
+                session,
+                reach,
+                loss,
+                cancels);
     }
 
     public Asked inSession(Optional<String> id) {
-        return new Asked(action, resources, attributes, model, tool, toolCallId, arguments, key, id, reach, loss);
+        return new Asked(
+                action, resources, attributes, model, tool, toolCallId, arguments, key, id, reach, loss, cancels);
     }
 
     public Asked answeredUnder(CallKey under, Loss onLoss) {
@@ -88,11 +104,29 @@ public record Asked(
                 Optional.of(under),
                 session,
                 reach,
-                onLoss);
+                onLoss,
+                cancels);
+    }
+
+    public Asked cancelling(CallKey which) {
+        return new Asked(
+                action,
+                resources,
+                attributes,
+                model,
+                tool,
+                toolCallId,
+                arguments,
+                key,
+                session,
+                reach,
+                loss,
+                Optional.of(which));
     }
 
     public Asked reaching(Reach how) {
-        return new Asked(action, resources, attributes, model, tool, toolCallId, arguments, key, session, how, loss);
+        return new Asked(
+                action, resources, attributes, model, tool, toolCallId, arguments, key, session, how, loss, cancels);
     }
 
     /** How a request is held against the scope. */

@@ -288,7 +288,11 @@ final class CallFlow {
         Recorder.Intent intent = mine.intent;
         Forwarder.Trip trip = forwarder.trip(mine);
         mine.cutBy(ending -> {
-            agent.cut(refusal(ending), intent);
+            if (ending.equals(Ending.CUT_BY_CLIENT)) {
+                agent.leave(); // it asked for no answer any more
+            } else {
+                agent.cut(refusal(ending), intent);
+            }
             trip.cancel();
         });
         // settled first, so that breaking the upstream's wire is not what the record gives as the reason
@@ -297,6 +301,7 @@ final class CallFlow {
         if (mine.settled()) {
             return Future.succeededFuture();
         }
+        cancelNamed(mine);
         return trip.answer()
                 .compose(answer -> {
                     mine.begin(answer.head());
@@ -311,6 +316,19 @@ final class CallFlow {
                     part(parted, mine, agent);
                     return Future.succeededFuture();
                 });
+    }
+
+    /**
+     * An agent that cancels ends a call of its own session and task, and no other; the notice goes on to the server, to
+     * which a broken wire says nothing (MCP 2025-11-25, transports).
+     */
+    private void cancelNamed(OpenCall notice) {
+        notice.intent
+                .call()
+                .asked()
+                .cancels()
+                .flatMap(named -> sessions.unsettled(notice, named))
+                .ifPresent(call -> call.cut(Ending.CUT_BY_CLIENT));
     }
 
     /** A server that begins a session begins it for this task. */

@@ -203,7 +203,7 @@ public final class GatewayBench {
         Files.createDirectories(settings.data());
         Process upstream = nginx("upstream", "return 200 '" + REPLY + "';", upstreamPort);
         Process plain = nginx("plain", "proxy_pass http://behind;", nginxPort);
-        Asked asked = new Asked(plain, ProcessHandle.current());
+        Sides sides = new Sides(plain, ProcessHandle.current());
         Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(LOOPS).setPreferNativeTransport(true));
         try (EmbeddedLedger ledger =
                 EmbeddedLedger.open(LedgerSettings.in(settings.data().resolve("data")))) {
@@ -213,12 +213,12 @@ public final class GatewayBench {
                     () -> new Server(gateway, gatewayPort), new DeploymentOptions().setInstances(LOOPS)));
             awaitPort(upstreamPort);
             awaitPort(nginxPort);
-            load(Way.BEARER, 64, settings.warmUp(), asked);
+            load(Way.BEARER, 64, settings.warmUp(), sides);
             List<Figure> figures = new ArrayList<>();
             for (int round = 0; round < settings.rounds(); round++) {
                 for (int connections : settings.connections()) {
                     for (Way way : Way.values()) {
-                        figures.add(load(way, connections, settings.each(), asked));
+                        figures.add(load(way, connections, settings.each(), sides));
                     }
                 }
             }
@@ -232,21 +232,21 @@ public final class GatewayBench {
     }
 
     /** Whom the load goes to. */
-    private record Asked(Process nginx, ProcessHandle gateway) {
+    private record Sides(Process nginx, ProcessHandle gateway) {
         Duration cpu(Way way) {
             Stream<ProcessHandle> all = way == Way.NGINX ? nginx.descendants() : Stream.of(gateway);
             return all.flatMap(each -> each.info().totalCpuDuration().stream()).reduce(Duration.ZERO, Duration::plus);
         }
     }
 
-    private Figure load(Way way, int connections, Duration length, Asked asked)
+    private Figure load(Way way, int connections, Duration length, Sides sides)
             throws IOException, InterruptedException {
         Path requests = settings.data().resolve(way.name() + ".txt");
         Files.write(requests, requests(way, length));
         Path script = settings.data().resolve("load.lua");
         Files.writeString(script, SCRIPT);
         int port = way == Way.NGINX ? nginxPort : gatewayPort;
-        Duration before = asked.cpu(way);
+        Duration before = sides.cpu(way);
         Process wrk = new ProcessBuilder(
                         program("wrk").orElseThrow().toString(),
                         "-t1",
@@ -265,7 +265,7 @@ public final class GatewayBench {
                 .start();
         String told = new String(wrk.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         wrk.waitFor();
-        return figure(way, connections, told, asked.cpu(way).minus(before));
+        return figure(way, connections, told, sides.cpu(way).minus(before));
     }
 
     private static final String SCRIPT = """

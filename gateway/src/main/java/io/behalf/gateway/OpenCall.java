@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Owns an intent until its outcome. Whoever settles it first wins: the end of the answer, a lost client, a lost upstream,
- * a deadline, a stop. All of it happens on the call's own event loop, so nothing here is locked; only {@link #settle}
- * and {@link #complete} may be called from another loop, and hop.
+ * a deadline, a stop. All of it happens on the call's own event loop, so nothing here is locked; only {@link #settle},
+ * {@link #complete} and {@link #cut} may be called from another loop, and hop.
  */
 final class OpenCall {
     private static final int BYTES_PER_TOKEN = 4;
@@ -130,6 +130,10 @@ final class OpenCall {
 
     /** Settles, then closes the wires: the record says who cut, so it is made before anything breaks. */
     void cut(Ending ending) {
+        if (!loop.here()) {
+            loop.execute(() -> cut(ending));
+            return;
+        }
         if (settled()) {
             return;
         }

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -24,6 +25,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class McpTest {
     private static final String MCP = "/mcp/tools";
     private static final String INITIALIZE = message("0", "initialize", "{\"protocolVersion\":\"2025-11-25\"}");
+    private static final String CANCEL_1 =
+            "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}";
     private static final String SESSION = "Mcp-Session-Id: s1\r\n";
 
     private World world;
@@ -326,6 +329,103 @@ class McpTest {
     }
 
     @Test
+    void aCancelledCallIsSettledAsItsClientsDoing() throws Exception {
+        beginSession();
+        answersCallsAndTakesNotices(response -> stream(response).write(": here\n\n"));
+        try (Wire call = world.connect()) {
+            call.send(request("POST", tool("echo", "{}"), SESSION));
+            call.head();
+            call.chunk();
+
+            assertThat(call(CANCEL_1, SESSION).status()).isEqualTo(202);
+
+            assertThat(call.untilEnd()).isEmpty();
+        }
+        assertCut("echo");
+        world.upstream.awaitBroken();
+        assertThat(world.upstream.received().getLast().body().toString()).isEqualTo(CANCEL_1);
+        assertThat(ofAction("notifications/cancelled")).isNotNull();
+    }
+
+    @Test
+    void aCallThatIsCancelledBeforeItsAnswerBeginsGetsNone() throws Exception {
+        beginSession();
+        answersCallsAndTakesNotices(_ -> {});
+        try (Wire call = world.connect()) {
+            call.send(request("POST", tool("echo", "{}"), SESSION));
+            world.await(
+                    AuditRecord.Intent.class, intent -> intent.call().action().equals("echo"));
+
+            assertThat(call(CANCEL_1, SESSION).status()).isEqualTo(202);
+
+            Wire.Answer answer = call.receive();
+            assertThat(answer.status()).isEqualTo(202);
+            assertThat(answer.body()).isEmpty();
+        }
+        assertCut("echo");
+    }
+
+    @Test
+    void aCallOfAnotherSessionCannotBeCancelled() throws Exception {
+        beginSession();
+        beginSession(delegation, "s2");
+        Delegation other = world.delegation();
+        beginSession(other, "s3");
+        CompletableFuture<HttpServerResponse> open = new CompletableFuture<>();
+        answersCallsAndTakesNotices(response -> {
+            stream(response).write(": here\n\n");
+            open.complete(response);
+        });
+        try (Wire call = world.connect()) {
+            call.send(request("POST", tool("echo", "{}"), SESSION));
+            call.head();
+            call.chunk();
+
+            assertThat(call(CANCEL_1, "Mcp-Session-Id: s2\r\n").status()).isEqualTo(202);
+            assertThat(call(CANCEL_1, "").status()).isEqualTo(202);
+            assertThat(call(CANCEL_1.replace("1}", "\"1\"}"), SESSION).status()).isEqualTo(202);
+            assertThat(callAs(other, CANCEL_1, "Mcp-Session-Id: s3\r\n").status())
+                    .isEqualTo(202);
+            assertThat(callAs(other, CANCEL_1, SESSION).status()).isEqualTo(404);
+
+            open.get(10, TimeUnit.SECONDS).end("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n");
+            assertThat(call.untilEnd()).contains("result");
+        }
+        assertThat(outcomeOf("echo").outcome().end()).isEqualTo(End.COMPLETE);
+    }
+
+    @Test
+    void aNoticeThatCancelsWhatIsNoIdIsRefused() throws Exception {
+        Wire.Answer answer = call(CANCEL_1.replace("1}", "[1]}"), "");
+        assertThat(answer.status()).isEqualTo(400);
+        assertThat(answer.body()).contains("request_malformed");
+    }
+
+    private void answersCallsAndTakesNotices(Consumer<HttpServerResponse> calls) {
+        world.upstream.answers((received, response) -> {
+            if (received.body().toString().contains("notifications/")) {
+                response.setStatusCode(202).end();
+            } else {
+                calls.accept(response);
+            }
+        });
+    }
+
+    private void assertCut(String action) throws InterruptedException {
+        assertThat(outcomeOf(action).outcome().end()).isEqualTo(End.CUT_BY_CLIENT);
+    }
+
+    private AuditRecord.Outcome outcomeOf(String action) throws InterruptedException {
+        String intent = ofAction(action).header().id();
+        return world.await(AuditRecord.Outcome.class, outcome -> outcome.of().equals(intent));
+    }
+
+    private AuditRecord.Intent ofAction(String action) throws InterruptedException {
+        return world.await(
+                AuditRecord.Intent.class, intent -> intent.call().action().equals(action));
+    }
+
+    @Test
     void linksAToolCallToTheReplyThatPlannedIt() throws Exception {
         world.upstream.answersJson("""
                 {"choices":[{"message":{"tool_calls":[\
@@ -354,21 +454,33 @@ class McpTest {
     }
 
     private void beginSession() throws IOException {
+        beginSession(delegation, "s1");
+    }
+
+    private void beginSession(Delegation whose, String session) throws IOException {
         world.upstream.answers((_, response) -> response.putHeader("content-type", "application/json")
-                .putHeader("mcp-session-id", "s1")
+                .putHeader("mcp-session-id", session)
                 .end("{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{}}"));
-        assertThat(call(INITIALIZE, "").header("mcp-session-id")).contains("s1");
+        assertThat(callAs(whose, INITIALIZE, "").header("mcp-session-id")).contains(session);
     }
 
     private Wire.Answer call(String body, String headers) throws IOException {
-        return world.send(request("POST", body, headers));
+        return callAs(delegation, body, headers);
+    }
+
+    private Wire.Answer callAs(Delegation caller, String body, String headers) throws IOException {
+        return world.send(request(caller, "POST", body, headers));
     }
 
     private String request(String method, String body, String headers) {
+        return request(delegation, method, body, headers);
+    }
+
+    private String request(Delegation caller, String method, String body, String headers) {
         return world.request(
                 method,
                 MCP,
-                world.credentials(delegation, method, MCP)
+                world.credentials(caller, method, MCP)
                         + (body.isEmpty() ? "" : "Content-Type: application/json\r\n")
                         + "MCP-Protocol-Version: 2025-11-25\r\n" + headers,
                 body);

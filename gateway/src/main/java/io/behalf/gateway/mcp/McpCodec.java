@@ -38,6 +38,8 @@ public final class McpCodec implements Codec {
     /** Where a tool's call tells which of a model's tool calls it carries out. */
     public static final String TOOL_CALL_META = "io.behalf/tool_call_id";
 
+    private static final String CANCELLED = "notifications/cancelled";
+
     static final String REFUSAL_META = "io.behalf/refusal";
     /** JSON-RPC: a refusal, and a part that failed. */
     static final int REFUSED = -32001;
@@ -132,6 +134,9 @@ public final class McpCodec implements Codec {
         if (method.equals("tools/call")) {
             return toolCall(params, head);
         }
+        if (method.equals(CANCELLED)) {
+            return cancelled(params, head);
+        }
         if (method.equals("resources/read") || method.equals("resources/subscribe")) {
             Route.Value uri = new Route.Value.Pointer("/uri");
             return Touched.by(List.of(new Route.Resource("", uri)), Map.of(), _ -> params.get("uri"))
@@ -141,6 +146,19 @@ public final class McpCodec implements Codec {
             return Checked.passed(Asked.action(method).reaching(Reach.SERVICE));
         }
         return Checked.passed(Asked.action(method));
+    }
+
+    /** MCP 2025-11-25, cancellation: a request of the same sender and session; of none where it is a task's matter. */
+    private static Checked<Asked> cancelled(Map<?, ?> params, Head head) {
+        Asked notice = Asked.action(CANCELLED).reaching(Reach.SERVICE);
+        if (!params.containsKey("requestId")) {
+            return Checked.passed(notice);
+        }
+        Object id = params.get("requestId");
+        return id instanceof String || id instanceof Long
+                ? Checked.passed(
+                        notice.cancelling(key(head.header("mcp-session-id").orElse(""), id)))
+                : malformed("the id of what it cancels is neither a string nor a whole number");
     }
 
     private Checked<Asked> toolCall(Map<?, ?> params, Head head) {
