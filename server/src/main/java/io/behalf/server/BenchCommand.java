@@ -1,5 +1,6 @@
 package io.behalf.server;
 
+import io.behalf.gateway.GatewayBench;
 import io.behalf.ledger.EmbeddedLedger;
 import io.behalf.ledger.LedgerBench;
 import io.behalf.ledger.LedgerSettings;
@@ -30,7 +31,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "bench",
         mixinStandardHelpOptions = true,
-        description = "Measures the ledger, the verifier and the policy on this machine.")
+        description =
+                "Measures the ledger, the verifier, the policy and, beside plain nginx, the gateway on this machine.")
 final class BenchCommand implements Callable<Integer> {
     private static final int FEW_RULES = 10;
     private static final int MANY_RULES = 1_000;
@@ -38,7 +40,8 @@ final class BenchCommand implements Callable<Integer> {
     enum Part {
         LEDGER,
         VERIFIER,
-        POLICY
+        POLICY,
+        GATEWAY
     }
 
     @Parameters(paramLabel = "NAME", arity = "0..1", description = "One of ${COMPLETION-CANDIDATES}; all without it.")
@@ -62,14 +65,37 @@ final class BenchCommand implements Callable<Integer> {
             names = "--seconds",
             paramLabel = "N",
             defaultValue = "10",
-            description = "How long that is (${DEFAULT-VALUE}).")
+            description = "How long that is, and each measurement of the gateway (${DEFAULT-VALUE}).")
     private int seconds = 10;
+
+    @Option(
+            names = "--warm-up",
+            paramLabel = "N",
+            defaultValue = "30",
+            description = "Seconds of load on the gateway before it is measured (${DEFAULT-VALUE}).")
+    private int warmUp = 30;
+
+    @Option(
+            names = "--connections",
+            paramLabel = "N",
+            split = ",",
+            defaultValue = "1,32,128",
+            description = "Connections to the gateway and to nginx (${DEFAULT-VALUE}).")
+    private List<Integer> connections = List.of(1, 32, 128);
+
+    @Option(
+            names = "--rounds",
+            paramLabel = "N",
+            defaultValue = "3",
+            description = "How often nginx and gateway are measured in turn; the medians are told (${DEFAULT-VALUE}).")
+    private int rounds = 3;
 
     @Option(
             names = "--dir",
             paramLabel = "DIR",
             description =
-                    "Where the ledger is written, on the disk to be measured: a folder in it is made and removed.")
+                    "Where the ledger is written, on the disk to be measured: a folder in it is made and removed. A"
+                            + " file system in memory makes the figures meaningless.")
     private Optional<Path> dir = Optional.empty();
 
     @Option(names = "--json", description = "Print facts as JSON.")
@@ -82,22 +108,29 @@ final class BenchCommand implements Callable<Integer> {
 
     BenchCommand() {}
 
-    /** @param value whole; times in nanoseconds, ratios in hundredths */
-    private record Figure(String name, long value, String text) {}
+    /** @param value text, or a whole number; times in nanoseconds, ratios in hundredths */
+    private record Figure(String name, Object value, String text) {}
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        if (records < 1 || pace < 1 || seconds < 1) {
-            throw CommandFailed.usage("--records, --pace and --seconds are positive.");
+        if (records < 1
+                || pace < 1
+                || seconds < 1
+                || warmUp < 1
+                || rounds < 1
+                || connections.stream().anyMatch(n -> n < 1)) {
+            throw CommandFailed.usage(
+                    "--records, --pace, --seconds, --warm-up, --connections and --rounds are positive.");
         }
         PrintWriter out = spec.commandLine().getOut();
         Map<String, @Nullable Object> all = new LinkedHashMap<>();
-        for (Part each : part.map(List::of).orElse(List.of(Part.values()))) {
+        for (Part each : parts()) {
             List<Figure> figures =
                     switch (each) {
                         case LEDGER -> ledger();
                         case VERIFIER -> verifier();
                         case POLICY -> policy();
+                        case GATEWAY -> gateway();
                     };
             String name = each.name().toLowerCase(Locale.ROOT);
             if (json) {
@@ -118,10 +151,60 @@ final class BenchCommand implements Callable<Integer> {
         return Exit.FINE;
     }
 
-    private List<Figure> ledger() throws IOException, InterruptedException {
-        Path folder = dir.isPresent()
+    /** Without nginx everything else is still measured, unless the gateway was asked for by name. */
+    private List<Part> parts() {
+        List<String> missing = GatewayBench.missing();
+        if (missing.isEmpty() || (part.isPresent() && part.get() != Part.GATEWAY)) {
+            return part.map(List::of).orElse(List.of(Part.values()));
+        }
+        String told = "The gateway is measured beside nginx, by wrk; not installed here: " + String.join(", ", missing)
+                + ". On Debian or Ubuntu: apt-get install " + String.join(" ", missing);
+        if (part.isPresent()) {
+            throw CommandFailed.usage(told);
+        }
+        spec.commandLine().getErr().println(told);
+        return List.of(Part.LEDGER, Part.VERIFIER, Part.POLICY);
+    }
+
+    private List<Figure> gateway() throws IOException, InterruptedException {
+        Path folder = folder();
+        try {
+            List<Figure> out = new ArrayList<>();
+            String disk = Files.getFileStore(folder).type();
+            out.add(new Figure("file_system", disk, disk));
+            List<GatewayBench.Compared> all = GatewayBench.run(new GatewayBench.Settings(
+                    folder, connections, rounds, Duration.ofSeconds(warmUp), Duration.ofSeconds(seconds)));
+            for (GatewayBench.Compared each : all) {
+                GatewayBench.Figure figure = each.figure();
+                String name = figure.way().name().toLowerCase(Locale.ROOT) + "_" + figure.connections() + "_";
+                if (figure.failed() > 0) {
+                    throw CommandFailed.no(figure.failed() + " answers to " + name
+                            + " were no success: these figures would say nothing.");
+                }
+                out.add(count(name + "per_second", Math.round(figure.perSecond())));
+                out.add(micros(name + "median_nanos", figure.p50Micros()));
+                out.add(micros(name + "p99_nanos", figure.p99Micros()));
+                out.add(micros(name + "cpu_nanos", figure.cpuMicros()));
+                if (figure.way() != GatewayBench.Way.NGINX) {
+                    out.add(ratio(name + "to_nginx", each.timesNginx(), 1));
+                    out.add(micros(name + "added_median_nanos", each.addedP50Micros()));
+                    out.add(micros(name + "added_p99_nanos", each.addedP99Micros()));
+                }
+            }
+            return out;
+        } finally {
+            remove(folder);
+        }
+    }
+
+    private Path folder() throws IOException {
+        return dir.isPresent()
                 ? Files.createTempDirectory(dir.get(), "behalf-bench")
                 : Files.createTempDirectory("behalf-bench");
+    }
+
+    private List<Figure> ledger() throws IOException, InterruptedException {
+        Path folder = folder();
         try {
             LedgerBench.Result result;
             try (EmbeddedLedger ledger = EmbeddedLedger.open(LedgerSettings.in(folder))) {
