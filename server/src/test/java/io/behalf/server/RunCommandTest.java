@@ -3,20 +3,14 @@ package io.behalf.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
-import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -34,9 +28,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class RunCommandTest {
     private static final Duration PATIENCE = Duration.ofSeconds(40);
-    private static final Pattern PAGE = Pattern.compile("  (http://\\S+/oauth/authorize\\?\\S+)");
     private static final Pattern PASSWORD = Pattern.compile("pretend person alice, password (\\S+)");
-    private static final Pattern TASK = Pattern.compile("Task (tsk_\\w+) has ended");
 
     private Path folder = Path.of("");
     private RunningServer running;
@@ -68,7 +60,7 @@ class RunCommandTest {
                         CallingProgram.command(answer, "OPENAI_BASE_URL", "/chat/completions").stream()));
 
         assertThat(run.exit()).as(run.err()).isZero();
-        String task = taskOf(run);
+        String task = TypedRun.task(run);
         assertThat(Files.readString(answer)).startsWith("200 " + task).contains("chat.completion");
         assertThat(told(task)).contains("Alice Doe", "Say hello", "local", "openai:chat");
         awaitEnd(task);
@@ -133,8 +125,33 @@ class RunCommandTest {
                 Stream.of("--task", "Work", "--agent", "team/agent:1", "--", "sh", "-c", "exit 3"));
 
         assertThat(run.exit()).as(run.err()).isEqualTo(3);
-        assertThat(told(taskOf(run))).contains("team/agent:1");
+        assertThat(told(TypedRun.task(run))).contains("team/agent:1");
         assertThat(running.data().agentKeys().resolve("team%2Fagent%3A1")).exists();
+    }
+
+    @Test
+    void handsOnTheProgramsArgumentsAsTheyAre() throws IOException {
+        Path said = folder.resolve("said");
+        CommandRun run = run(
+                ApprovingPerson::approve,
+                Stream.of(
+                        "--task",
+                        "Work",
+                        "--",
+                        "sh",
+                        "-c",
+                        "out=$1; shift; printf '%s|' \"$@\" > \"$out\"",
+                        "sh",
+                        said.toString(),
+                        "--help",
+                        "--task",
+                        "@file",
+                        "--",
+                        "",
+                        "'a b'"));
+
+        assertThat(run.exit()).as(run.err()).isZero();
+        assertThat(said).hasContent("--help|--task|@file|--||'a b'|");
     }
 
     @Test
@@ -148,7 +165,7 @@ class RunCommandTest {
     @Test
     void startsAServerForTheRunWhereNoneIsAtHand() throws IOException {
         Path data = folder.resolve("no-server");
-        CommandRun run = run(
+        CommandRun run = TypedRun.of(
                 data,
                 RunCommandTest::passwordToldIn,
                 ApprovingPerson::approve,
@@ -158,10 +175,10 @@ class RunCommandTest {
 
         assertThat(run.exit()).as(run.err()).isZero();
         assertThat(run.err()).contains("No server runs on " + data);
-        assertThat(Files.readString(answer)).startsWith("200 " + taskOf(run));
-        CommandRun told = CommandRun.of("task", taskOf(run), "--data", data);
+        assertThat(Files.readString(answer)).startsWith("200 " + TypedRun.task(run));
+        CommandRun told = CommandRun.of("task", TypedRun.task(run), "--data", data);
         assertThat(told.exit()).as(told.err()).isZero();
-        assertThat(told.out()).contains("Alice Doe", "openai:chat", taskOf(run) + "   closed");
+        assertThat(told.out()).contains("Alice Doe", "openai:chat", TypedRun.task(run) + "   closed");
     }
 
     @ParameterizedTest
@@ -194,39 +211,7 @@ class RunCommandTest {
         String password = Optional.ofNullable(
                         running.server().people().orElseThrow().passwords().get("alice"))
                 .orElseThrow();
-        return run(running.data().path(), _ -> password, person, words);
-    }
-
-    /**
-     * Types the command; whoever reads the page's address goes there.
-     *
-     * @param password alice's, by what the command says
-     */
-    private static CommandRun run(
-            Path data,
-            UnaryOperator<String> password,
-            BiFunction<ApprovingPerson, URI, String> person,
-            Stream<String> words) {
-        List<String> typed = new ArrayList<>(List.of("run", "--data", data.toString()));
-        words.forEach(typed::add);
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        CompletableFuture<Integer> exit = CompletableFuture.supplyAsync(() -> Behalf.commandLine()
-                .setOut(new PrintWriter(out, true))
-                .setErr(new PrintWriter(err, true))
-                .execute(typed.toArray(new String[0])));
-        Instant late = Instant.now().plus(PATIENCE);
-        Matcher page = PAGE.matcher(err.toString());
-        while (!page.find() && !exit.isDone() && Instant.now().isBefore(late)) {
-            pause();
-            page = PAGE.matcher(err.toString());
-        }
-        if (page.reset().find()) {
-            var alice = new ApprovingPerson("alice", password.apply(err.toString()));
-            assertThat(person.apply(alice, URI.create(page.group(1)))).contains("you can close this page");
-        }
-        int code = exit.orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS).join();
-        return new CommandRun(code, out.toString(), err.toString());
+        return TypedRun.of(running.data().path(), _ -> password, person, words);
     }
 
     private static String passwordToldIn(String text) {
@@ -235,27 +220,12 @@ class RunCommandTest {
         return password.group(1);
     }
 
-    private static void pause() {
-        try {
-            TimeUnit.MILLISECONDS.sleep(20);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new AssertionError(e);
-        }
-    }
-
-    private static String taskOf(CommandRun run) {
-        Matcher task = TASK.matcher(run.err());
-        assertThat(task.find()).as(run.err()).isTrue();
-        return task.group(1);
-    }
-
     /** The server closes a task's chain a moment after the task has ended. */
     private void awaitEnd(String task) {
         Instant late = Instant.now().plus(PATIENCE);
         while (!told(task).contains(task + "   closed")) {
             assertThat(Instant.now()).as("until the task has ended").isBefore(late);
-            pause();
+            TypedRun.pause();
         }
     }
 
