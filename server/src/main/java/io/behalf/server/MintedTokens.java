@@ -129,7 +129,8 @@ final class MintedTokens implements UpstreamTokens, AutoCloseable {
                 Delegation d = minted.delegation();
                 var held = new AuditRecord.Held(
                         d.jti(), d.approvalId(), d.approvalKind().code(), d.expires(), sha256(minted.token()), true);
-                var token = new ServiceToken(audience, from.jti(), d.taskId(), presented.basis(), d.actors(), held);
+                var token = new ServiceToken(
+                        audience, Optional.of(from.jti()), d.taskId(), presented.basis(), d.actors(), held);
                 synchronized (made) {
                     made.put(d.jti(), token);
                 }

@@ -5,6 +5,7 @@ import io.behalf.core.jose.SignatureAlgorithm;
 import io.behalf.core.jose.VerificationKey;
 import io.behalf.core.json.CanonicalWriter;
 import io.behalf.core.json.Json;
+import io.behalf.core.record.AuditRecord;
 import io.behalf.core.record.AuditRecord.Downstream;
 import io.behalf.core.record.AuditRecord.Intent;
 import io.behalf.core.record.AuditRecord.ServiceSigned;
@@ -29,6 +30,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,22 +38,28 @@ import org.jspecify.annotations.Nullable;
  *
  * <ol>
  *   <li>the service's registered key signed exactly what the ledger will keep of it,
- *   <li>it speaks of a token that was made for that service, and says of task, person and agents what the token says,
- *   <li>the call that it names in {@code of} is one that this token was sent with,
+ *   <li>it speaks of a token whose audience is that service, and says of task, person and agents what the token says,
+ *   <li>where the token was made for the gateway's calls, the call named in {@code of} is one that it was sent with,
  *   <li>it follows that key's previous one.
  * </ol>
  *
- * <p>Tokens and calls of this process are known from memory, older ones from the ledger's index. So a service that was
- * cut off by a restart can still hand in what it has, however late: its chain could never go on otherwise. What it says
- * is its own word all the same, about the call that it names and no other. A service that lost the position of its
- * chain begins with a new key.
+ * <p>What is refused for good ends a chain, as nothing can follow it, so no refusal here may be in the hands of somebody
+ * else than the service. An agent with a token of its own for the service can send it any {@code Behalf-Record}: that
+ * {@code of} is the agent's word, and readers join nothing by it beyond the task that the token is of.
+ *
+ * <p>Tokens and calls that the gateway made are known from memory; those of an earlier process, and tokens that agents
+ * hold, from the ledger's index. So a service that was cut off by a restart can still hand in what it has, however late.
+ * A service that lost the position of its chain begins with a new key.
  *
  * <p>Thread-safe. May wait for the index: not for event loops.
  */
 final class ServiceChains {
     /** Largest record taken in. */
     static final int MAX_BYTES = RecordEncoder.MAX_RECORD_BYTES;
-    /** How long a record about an earlier process's call waits for the index, which after a start has some way to go. */
+    /**
+     * How long a record waits for the index to find what it speaks of. The index is behind by a checkpoint, and after a
+     * start by more; only a service that made something up waits for all of it.
+     */
     static final Duration INDEX_WAIT = Duration.ofSeconds(4);
     /** Entries read for one id. One is right; by chance the index may name another besides. */
     private static final int LOOKED_AT = 4;
@@ -61,7 +69,6 @@ final class ServiceChains {
     private final Ledger ledger;
     private final LedgerReader reader;
     private final LedgerIndex index;
-    private final long sizeAtStart;
     private final MintedTokens tokens;
     private final Clock clock;
     private final String node;
@@ -105,7 +112,6 @@ final class ServiceChains {
         this.ledger = ledger;
         this.reader = reader;
         this.index = index;
-        this.sizeAtStart = reader.size();
         this.tokens = tokens;
         this.clock = clock;
         this.node = node;
@@ -128,12 +134,12 @@ final class ServiceChains {
         if (service == null || key == null || !signedBy(record, key)) {
             return new Taken.Refused(401, "No key registered for this service signed this record.");
         }
-        if (needsIndex(record) && !index.await(sizeAtStart, INDEX_WAIT)) {
+        Optional<ServiceToken> token = token(signed.seenJti());
+        if (token.isEmpty() && index.caughtUpTo() < reader.size()) {
             return new Taken.Refused(503, "The ledger's index is not there yet. Send the record again.");
         }
-        Optional<ServiceToken> token = tokens.made(signed.seenJti()).or(() -> tokenInLedger(signed.seenJti()));
         if (token.isEmpty() || !token.get().audience().equals(service.audience())) {
-            return new Taken.Refused(403, "The record speaks of a token that was not made for this service.");
+            return new Taken.Refused(403, "The record speaks of a token that is not for this service.");
         }
         if (!token.get().saidBy(record.header()) || !ownCall(record)) {
             return new Taken.Refused(
@@ -222,38 +228,51 @@ final class ServiceChains {
         }
     }
 
-    // ---- what the ledger knows
+    // ---- what memory and ledger know
 
-    private boolean needsIndex(Downstream record) {
-        return tokens.made(record.downstream().seenJti()).isEmpty()
-                || record.of().filter(of -> tokens.sentWith(of).isEmpty()).isPresent();
+    private Optional<ServiceToken> token(String jti) throws InterruptedException {
+        Optional<ServiceToken> made = tokens.made(jti);
+        // a token is made before it is used, so the record of that comes first
+        return made.isPresent() ? made : inLedger(IndexKey.TOKEN, jti, record -> ServiceToken.of(record, jti));
     }
 
-    private Optional<ServiceToken> tokenInLedger(String jti) {
-        return Arrays.stream(index.lookup(IndexKey.TOKEN, jti))
-                .limit(LOOKED_AT) // a token is made before it is used: the first entry that names it
-                .mapToObj(entry -> ServiceToken.of(LedgerRecords.decode(entry, reader.entry(entry)), jti))
-                .flatMap(Optional::stream)
-                .findFirst();
-    }
-
-    private boolean sentWith(String call, ServiceSigned signed, ServiceToken token) {
+    private boolean sentWith(String call, ServiceSigned signed, ServiceToken token) throws InterruptedException {
+        if (token.from().isEmpty()) {
+            return true;
+        }
         Optional<String> sent = tokens.sentWith(call);
-        return sent.isPresent() ? sent.get().equals(signed.seenJti()) : inLedger(call, signed.service(), token);
+        if (sent.isPresent()) {
+            return sent.get().equals(signed.seenJti());
+        }
+        // a call of an earlier process, of the same delegation to the same service: it was sent with no other token
+        return inLedger(
+                        IndexKey.RECORD,
+                        call,
+                        record -> record instanceof Intent intent
+                                        && intent.header().id().equals(call)
+                                ? Optional.of(intent)
+                                : Optional.empty())
+                .filter(intent -> intent.call().service().equals(signed.service()))
+                .flatMap(intent -> intent.header().delegation())
+                .filter(held -> token.from().equals(Optional.of(held.jti())))
+                .isPresent();
     }
 
-    /** A call of the same delegation to the same service, of an earlier process: it was sent with no other token. */
-    private boolean inLedger(String call, String service, ServiceToken token) {
-        return Arrays.stream(index.lookup(IndexKey.RECORD, call))
-                .limit(LOOKED_AT)
-                .mapToObj(entry -> LedgerRecords.decode(entry, reader.entry(entry)))
-                .anyMatch(record -> record instanceof Intent intent
-                        && intent.header().id().equals(call)
-                        && intent.call().service().equals(service)
-                        && intent.header()
-                                .delegation()
-                                .filter(held -> held.jti().equals(token.from()))
-                                .isPresent());
+    private <T> Optional<T> inLedger(IndexKey by, String id, Function<AuditRecord, Optional<T>> read)
+            throws InterruptedException {
+        long deadline = System.nanoTime() + INDEX_WAIT.toNanos();
+        while (true) {
+            long indexed = index.caughtUpTo();
+            Optional<T> found = Arrays.stream(index.lookup(by, id))
+                    .limit(LOOKED_AT)
+                    .mapToObj(entry -> LedgerRecords.decode(entry, reader.entry(entry)))
+                    .flatMap(record -> read.apply(record).stream())
+                    .findFirst();
+            long left = deadline - System.nanoTime();
+            if (found.isPresent() || left <= 0 || !index.await(indexed + 1, Duration.ofNanos(left))) {
+                return found;
+            }
+        }
     }
 
     private void recover() {

@@ -2,35 +2,41 @@ package io.behalf.server;
 
 import io.behalf.core.delegation.TaskId;
 import io.behalf.core.record.AuditRecord;
+import io.behalf.core.record.AuditRecord.Event;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
- * A token that was made for one service: what a record about it may say.
+ * A token whose audience is a service: what a record about it may say.
  *
- * @param audience the service's
- * @param from {@code jti} of the delegation that it was made from, under which the calls stand in the ledger
+ * @param from {@code jti} of the delegation that the gateway was shown, where the token was made for its calls; empty for
+ *     one that an agent holds, to call the service itself
  */
 record ServiceToken(
         String audience,
-        String from,
+        Optional<String> from,
         TaskId task,
         AuditRecord.Basis basis,
         List<String> actors,
         AuditRecord.Held held) {
+    private static final Set<Event> MAKING = Set.of(Event.ISSUED, Event.RENEWED, Event.NARROWED);
+
     ServiceToken {
         actors = List.copyOf(actors);
     }
 
-    /** As the {@code narrowed} record tells it, with which the authority wrote down that it made the token. */
+    /** As the record tells it with which the authority wrote down that it made the token. */
     static Optional<ServiceToken> of(AuditRecord record, String jti) {
         if (!(record instanceof AuditRecord.Lifecycle made)
-                || made.event() != AuditRecord.Event.NARROWED
-                || !"service".equals(made.data().get("for"))
-                || !(made.data().get("audience") instanceof String audience)
-                || !(made.data().get("from") instanceof String from)) {
+                || !MAKING.contains(made.event())
+                || !(made.data().get("audience") instanceof String audience)) {
             return Optional.empty();
         }
+        Optional<String> from =
+                "service".equals(made.data().get("for")) && made.data().get("from") instanceof String id
+                        ? Optional.of(id)
+                        : Optional.empty();
         AuditRecord.Header h = made.header();
         return h.delegation().filter(held -> held.jti().equals(jti)).flatMap(held -> h.task()
                 .flatMap(task ->

@@ -77,7 +77,7 @@ final class TaskReader {
         return stories;
     }
 
-    /** What one call left behind: its intent or refusal, its outcome, what services said of it. */
+    /** What one call without a task left behind: its intent or refusal, and its outcome. */
     private List<Entry> call(Entry of) {
         String id = RecordKeys.of(IndexKey.OF, of.record()).stream()
                 .findFirst()
@@ -85,7 +85,10 @@ final class TaskReader {
         Map<Long, Entry> call = new TreeMap<>();
         call.put(of.index(), of);
         entries(IndexKey.RECORD, id).forEach(entry -> call.put(entry.index(), entry));
-        entries(IndexKey.OF, id).forEach(entry -> call.put(entry.index(), entry));
+        entries(IndexKey.OF, id).stream()
+                // no service was shown a token of such a call: what names it all the same belongs to another's task
+                .filter(entry -> !(entry.record() instanceof AuditRecord.Downstream))
+                .forEach(entry -> call.put(entry.index(), entry));
         return List.copyOf(call.values());
     }
 

@@ -322,6 +322,62 @@ class ServiceChainsTest {
         }
     }
 
+    // ---- an agent that calls the service without a gateway
+
+    /** What it holds is in no memory here, and the ledger's index is a moment behind. */
+    @Test
+    void takesInWhatAServiceSaysOfAnAgentsOwnToken() throws Exception {
+        in(bytes(next(service, wiring.withoutGateway("bob"), Optional.empty(), ownCall("tickets"))));
+    }
+
+    /** The agent sends any Behalf-Record that it likes. If that were refused, it would have ended the service's chain. */
+    @Test
+    void keepsAnAgentsWordFromTheStoriesOfOthers() throws Exception {
+        VerifiedDelegation direct = wiring.withoutGateway("bob");
+        String unattributed = new WrittenTask(wiring.ledger(), 7).unattributed();
+        List<String> said = new ArrayList<>();
+        for (String of : List.of(call, unattributed, Ids.next("rec", wiring.clock.instant(), random))) {
+            said.add(in(bytes(next(service, direct, Optional.of(of), ownCall("tickets"))))
+                    .recordId());
+        }
+        in(bytes(said(service)));
+
+        wiring.indexed();
+        var stories = new TaskReader(wiring.ledger().reader(), wiring.ledger().index()::lookup);
+        assertThat(stories.stories(IndexKey.RECORD, call)).singleElement().satisfies(story -> {
+            assertThat(story.task()).contains(task.delegation().taskId());
+            assertThat(story.toString()).doesNotContain(said);
+        });
+        assertThat(stories.stories(IndexKey.RECORD, unattributed))
+                .singleElement()
+                .satisfies(story -> {
+                    assertThat(story.task()).isEmpty();
+                    assertThat(story.toString()).doesNotContain(said);
+                });
+        assertThat(stories.stories(IndexKey.RECORD, said.getFirst()))
+                .singleElement()
+                .satisfies(story ->
+                        assertThat(story.task()).contains(direct.delegation().taskId()));
+    }
+
+    @Test
+    void refusesToJoinAnAgentsOwnTokenToAnotherPerson() throws Exception {
+        VerifiedDelegation direct = wiring.withoutGateway("bob");
+        Downstream said = next(fresh(), direct, Optional.empty(), ownCall("tickets"));
+        Header h = said.header();
+        Header alices = new Header(
+                h.id(),
+                h.time(),
+                h.node(),
+                h.task(),
+                Optional.of(task.basis()),
+                h.actors(),
+                h.delegation(),
+                Optional.empty(),
+                false);
+        refused(403, bytes(signed(new Downstream(alices, said.of(), said.call(), said.decision(), said.downstream()))));
+    }
+
     // ---- its place in the chain
 
     @Test

@@ -28,9 +28,12 @@ import io.behalf.verifier.DpopProofs;
 import io.behalf.verifier.Presented;
 import io.behalf.verifier.VerifiedDelegation;
 import io.vertx.core.Future;
+import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
 import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import io.vertx.ext.web.handler.BodyHandler;
 import java.net.URI;
 import java.nio.file.Path;
 import java.sql.DriverManager;
@@ -181,33 +184,64 @@ final class Wiring implements AutoCloseable {
                         .toList()));
     }
 
+    Vertx vertx() {
+        return vertx;
+    }
+
+    /** Answers at {@code /api/v1/downstream} until the next restart. */
+    void downstream(Handler<RoutingContext> handler) {
+        root.post("/api/v1/downstream").handler(BodyHandler.create(false)).handler(handler);
+    }
+
     // ---- what the gateway has at hand
 
     /** A task of {@code user}, as the gateway knows it from its first call. */
+    VerifiedDelegation task(String user) {
+        return task(user, EVERYTHING, Limits.NONE);
+    }
+
+    VerifiedDelegation task(String user, String scope) {
+        return task(user, scope, Limits.NONE);
+    }
+
     VerifiedDelegation task(String user, Limits limits) {
+        return task(user, EVERYTHING, limits);
+    }
+
+    private VerifiedDelegation task(String user, String scope, Limits limits) {
+        HeldDelegation held = held(user, scope, limits, base + "/gateway");
+        return shown(held.token(), proof(held, base + "/http/tickets"), base + "/http/tickets", base + "/gateway");
+    }
+
+    /** What the ticket service is shown by an agent that calls it without a gateway, which it may. */
+    VerifiedDelegation withoutGateway(String user) {
+        HeldDelegation held = held(user, EVERYTHING, Limits.NONE, TICKETS);
+        return shown(held.token(), proof(held, TICKETS), TICKETS, TICKETS);
+    }
+
+    /** An agent's token for {@code audience}, of a new task of {@code user}. */
+    HeldDelegation held(String user, String scope, Limits limits, String audience) {
         var client =
                 new AuthorityClient(URI.create(base), new AgentCredential.PrivateKey(AGENT, agentKey), proofKey, clock);
-        var wanted = new BehalfTask(
-                "Read tickets", ScopeWords.parse(EVERYTHING), limits, Optional.empty(), Optional.empty());
+        var wanted =
+                new BehalfTask("Read tickets", ScopeWords.parse(scope), limits, Optional.empty(), Optional.empty());
         var token = people.signIn(user, "app").accessToken();
-        return switch (client.start(token, AuthorityClient.SubjectToken.ACCESS_TOKEN, wanted, Optional.empty())) {
-            case Answer.Granted<HeldDelegation>(var held) -> {
-                String proof = DpopProof.sign(
-                        proofKey,
-                        "GET",
-                        base + "/http/tickets",
-                        clock.instant(),
-                        UUID.randomUUID().toString(),
-                        Optional.of(held.token()),
-                        Optional.empty());
-                yield shown(held.token(), proof, base + "/http/tickets", base + "/gateway");
-            }
+        return switch (client.start(token, AuthorityClient.SubjectToken.ACCESS_TOKEN, wanted, Optional.of(audience))) {
+            case Answer.Granted<HeldDelegation>(var held) -> held;
             case Answer<HeldDelegation> no -> throw new AssertionError("no task: " + no);
         };
     }
 
-    VerifiedDelegation task(String user) {
-        return task(user, Limits.NONE);
+    /** The agent's proof for a GET. */
+    String proof(HeldDelegation held, String url) {
+        return DpopProof.sign(
+                proofKey,
+                "GET",
+                url,
+                clock.instant(),
+                UUID.randomUUID().toString(),
+                Optional.of(held.token()),
+                Optional.empty());
     }
 
     /** What a service finds in a token that was made for it, sent along with the call of {@code record}. */

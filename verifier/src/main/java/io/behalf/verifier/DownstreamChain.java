@@ -14,8 +14,13 @@ import io.behalf.core.record.AuditRecord.Header;
 import io.behalf.core.record.AuditRecord.ServiceSigned;
 import io.behalf.core.record.AuditRecord.Trace;
 import io.behalf.core.record.RecordEncoder;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -72,7 +77,7 @@ public final class DownstreamChain {
                 false);
         ServiceSigned unsigned =
                 new ServiceSigned(service, position.records + 1, position.last, key.thumbprint(), "", d.jti());
-        Downstream draft = new Downstream(header, of, Optional.of(call), Optional.of(decision), unsigned);
+        Downstream draft = new Downstream(header, of, Optional.of(bounded(call)), Optional.of(decision), unsigned);
         byte[] signedForm = RecordEncoder.signedForm(draft);
         ServiceSigned signed = new ServiceSigned(
                 service,
@@ -83,6 +88,32 @@ public final class DownstreamChain {
                 unsigned.seenJti());
         position = new Position(unsigned.seq(), Optional.of(leaf(signedForm)));
         return new Downstream(header, of, draft.call(), draft.decision(), signed);
+    }
+
+    /**
+     * A caller may name any number of resources, and the ledger's node writes the record again from its fields, where what
+     * exceeds an array's bound is gone: then the signature would no longer hold. So the last one stands for all the rest.
+     */
+    private static Call bounded(Call call) {
+        List<String> named = call.resources();
+        if (named.size() <= RecordEncoder.MAX_RESOURCES) {
+            return call;
+        }
+        int kept = RecordEncoder.MAX_RESOURCES - 1;
+        List<String> rest = named.subList(kept, named.size());
+        List<String> resources = new ArrayList<>(named.subList(0, kept));
+        resources.add("sha256:" + sha256(Json.canonical(rest)) + ":" + rest.size());
+        return new Call(
+                call.surface(),
+                call.service(),
+                call.action(),
+                resources,
+                call.model(),
+                call.tool(),
+                call.toolCallId(),
+                call.continues(),
+                call.requestMac(),
+                call.bytes());
     }
 
     /** Whether the service that holds {@code key} signed this record. */
@@ -103,5 +134,13 @@ public final class DownstreamChain {
 
     private static String leaf(byte[] signedForm) {
         return new TreeHasher().leaf(signedForm).hex();
+    }
+
+    private static String sha256(byte[] bytes) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has SHA-256", e);
+        }
     }
 }

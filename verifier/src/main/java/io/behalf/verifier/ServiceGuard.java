@@ -4,6 +4,7 @@ import io.behalf.core.delegation.Ask;
 import io.behalf.core.delegation.Binding;
 import io.behalf.core.delegation.Checked;
 import io.behalf.core.delegation.Delegation;
+import io.behalf.core.delegation.Ids;
 import io.behalf.core.delegation.Refusal;
 import io.behalf.core.delegation.WithinDelegation;
 import io.behalf.core.jose.Base64Url;
@@ -53,14 +54,15 @@ public final class ServiceGuard {
      *
      * @param ask what it wants, for the decision
      * @param call the same, for the record
-     * @param of the {@code Behalf-Record} header that the gateway sent along
+     * @param of the {@code Behalf-Record} header that the gateway sent along; what is no record's id there is passed over
      */
     public Guarded check(Presented p, Ask ask, Call call, Optional<String> of, Optional<Trace> trace, Instant now) {
         Checked<VerifiedDelegation> shown = verifier.verify(p, now);
+        Optional<String> gateways = of.filter(id -> Ids.valid("rec", id));
         if (shown instanceof Checked.Passed<VerifiedDelegation> passed) {
             VerifiedDelegation v = passed.value();
             Optional<Refusal> no = within.refuses(v.delegation(), ask, Optional.empty());
-            Downstream record = chain.next(v, of, call, decided(no), trace, now);
+            Downstream record = chain.next(v, gateways, call, decided(no), trace, now);
             return new Guarded(
                     no.<Checked<VerifiedDelegation>>map(refusal -> Checked.refused(refusal.about(v.delegation())))
                             .orElse(shown),
@@ -70,7 +72,11 @@ public final class ServiceGuard {
         return new Guarded(
                 shown,
                 refusal.authentic()
-                        .map(d -> chain.next(authentic(d, p), of, call, decided(Optional.of(refusal)), trace, now)));
+                        // the ledger takes no record of a token for somebody else, and the chain could not go on after
+                        // it
+                        .filter(d -> p.audiences().contains(d.audience()))
+                        .map(d -> chain.next(
+                                authentic(d, p), gateways, call, decided(Optional.of(refusal)), trace, now)));
     }
 
     private Decided decided(Optional<Refusal> no) {

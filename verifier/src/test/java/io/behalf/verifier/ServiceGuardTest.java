@@ -20,6 +20,7 @@ import io.behalf.core.record.RecordEncoder;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 final class ServiceGuardTest {
@@ -65,6 +66,50 @@ final class ServiceGuardTest {
         assertThat(check("search", expired).record()).isPresent();
         assertThat(check("search", "nonsense").record()).isEmpty();
         assertThat(chain.position().records()).isEqualTo(1);
+    }
+
+    /** Anybody with a delegation for another address could end the service's chain: the ledger takes no such record. */
+    @Test
+    void recordsNothingOfADelegationForAnotherAddress() {
+        String elsewhere = forge.tokenWith(c -> c.put("aud", "https://elsewhere.test"));
+
+        assertThat(DelegationVerifierTest.refused(check("search", elsewhere).answer())
+                        .reason())
+                .isEqualTo(Reason.AUDIENCE_MISMATCH);
+        assertThat(check("search", elsewhere).record()).isEmpty();
+        assertThat(chain.position()).isEqualTo(DownstreamChain.Position.START);
+    }
+
+    /** The header is the caller's, who need not be a gateway. */
+    @Test
+    void passesOverARecordIdThatIsNone() {
+        for (String of : List.of("", "rec_", "nonsense", GATEWAY_RECORD + "1", GATEWAY_RECORD.replace("rec", "tsk"))) {
+            assertThat(check("search", forge.token(), of, List.of("tickets/1"))
+                            .record()
+                            .orElseThrow()
+                            .of())
+                    .as(of)
+                    .isEmpty();
+        }
+    }
+
+    /** The ledger's node writes a record again from its fields: what the service signed must still be there then. */
+    @Test
+    void signatureSurvivesMoreResourcesThanARecordHolds() throws Exception {
+        List<String> many = Stream.iterate(0, i -> i < 100, i -> i + 1)
+                .map(i -> "tickets/" + i)
+                .toList();
+        Downstream sent =
+                check("search", forge.token(), GATEWAY_RECORD, many).record().orElseThrow();
+        CanonicalWriter out = new CanonicalWriter();
+        RecordEncoder.encode(sent, 0, null, out);
+        Downstream read = (Downstream) RecordDecoder.decode(out.toByteArray()).record();
+        List<String> kept = read.call().orElseThrow().resources();
+
+        assertThat(DownstreamChain.signedBy(read, serviceKey.publicKey())).isTrue();
+        assertThat(DownstreamChain.leaf(read)).isEqualTo(chain.position().last().orElseThrow());
+        assertThat(kept).hasSize(RecordEncoder.MAX_RESOURCES).startsWith("tickets/0", "tickets/1");
+        assertThat(kept.get(kept.size() - 1)).startsWith("sha256:").endsWith(":85");
     }
 
     @Test
@@ -132,6 +177,10 @@ final class ServiceGuardTest {
     }
 
     private ServiceGuard.Guarded check(String action, String token) {
+        return check(action, token, GATEWAY_RECORD, List.of());
+    }
+
+    private ServiceGuard.Guarded check(String action, String token, String of, List<String> resources) {
         return guard.check(
                 Forge.dpop(token, forge.proof(token)),
                 Ask.of("tickets", action),
@@ -139,14 +188,14 @@ final class ServiceGuardTest {
                         Surface.DOWNSTREAM,
                         "tickets",
                         action,
-                        List.of(),
+                        resources,
                         Optional.empty(),
                         Optional.empty(),
                         Optional.empty(),
                         Optional.empty(),
                         Optional.empty(),
                         -1),
-                Optional.of(GATEWAY_RECORD),
+                Optional.of(of),
                 Optional.empty(),
                 NOW);
     }

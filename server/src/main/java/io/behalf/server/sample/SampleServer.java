@@ -2,9 +2,11 @@ package io.behalf.server.sample;
 
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.URI;
@@ -24,7 +26,10 @@ public final class SampleServer {
     }
 
     static Future<SampleServer> start(Vertx vertx, Handler<HttpServerRequest> handler) {
-        return vertx.createHttpServer().requestHandler(handler).listen(0, HOST).map(SampleServer::new);
+        return vertx.createHttpServer(new HttpServerOptions().setHttp2ClearTextEnabled(false))
+                .requestHandler(handler)
+                .listen(0, HOST)
+                .map(SampleServer::new);
     }
 
     public URI address() {
@@ -41,13 +46,21 @@ public final class SampleServer {
         return path == null ? "" : path;
     }
 
-    /** The body, or 413. */
+    /** The body; a larger one is answered 413 and not kept. */
     static Future<Buffer> body(HttpServerRequest request) {
-        return request.body()
-                .compose(body -> body.length() <= MAX_BODY
-                        ? Future.succeededFuture(body)
-                        : answer(request.response(), 413, Map.of("error", "too large"))
-                                .compose(_ -> Future.failedFuture("too large")));
+        Promise<Buffer> whole = Promise.promise();
+        Buffer body = Buffer.buffer();
+        request.handler(chunk -> {
+            if (body.length() + chunk.length() <= MAX_BODY) {
+                body.appendBuffer(chunk);
+            } else if (whole.tryFail("too large")) {
+                request.response().putHeader("connection", "close");
+                answer(request.response(), 413, Map.of("error", "too large"));
+            }
+        });
+        request.exceptionHandler(whole::tryFail);
+        request.endHandler(_ -> whole.tryComplete(body));
+        return whole.future();
     }
 
     static Future<Void> answer(HttpServerResponse response, int status, @Nullable Object json) {

@@ -1,6 +1,5 @@
 package io.behalf.server.sample;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -38,11 +37,7 @@ final class Script {
 
         /** The text in pieces, as a streaming model sends it. */
         List<String> words() {
-            List<String> words = new ArrayList<>();
-            for (String word : text.split("(?<= )")) {
-                words.add(word);
-            }
-            return words;
+            return text.isEmpty() ? List.of() : List.of(text.split("(?<= )"));
         }
     }
 

@@ -214,13 +214,11 @@ public final class ScriptedModel {
             events.add(anthropicEvent("content_block_stop", Map.of("index", index)));
             index++;
         }
+        Map<String, @Nullable Object> stop = new LinkedHashMap<>();
+        stop.put("stop_reason", anthropicStop(reply));
+        stop.put("stop_sequence", null);
         events.add(anthropicEvent(
-                "message_delta",
-                Map.of(
-                        "delta",
-                        Map.of("stop_reason", anthropicStop(reply)),
-                        "usage",
-                        Map.of("output_tokens", reply.outputTokens()))));
+                "message_delta", Map.of("delta", stop, "usage", Map.of("output_tokens", reply.outputTokens()))));
         events.add(anthropicEvent("message_stop", Map.of()));
         return events;
     }
@@ -239,6 +237,7 @@ public final class ScriptedModel {
         out.put("model", Script.MODEL);
         out.put("content", List.of());
         out.put("stop_reason", null);
+        out.put("stop_sequence", null);
         out.put("usage", Map.of("input_tokens", reply.inputTokens(), "output_tokens", reply.outputTokens()));
         return out;
     }

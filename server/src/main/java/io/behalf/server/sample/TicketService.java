@@ -18,6 +18,7 @@ import io.behalf.verifier.IssuerKeys;
 import io.behalf.verifier.Presented;
 import io.behalf.verifier.Revocations;
 import io.behalf.verifier.ServiceGuard;
+import io.behalf.verifier.ServiceGuard.Guarded;
 import io.behalf.verifier.VerifiedDelegation;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -28,6 +29,9 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.RequestOptions;
 import java.net.URI;
 import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -43,7 +47,10 @@ public final class TicketService {
     public static final String WRITE = "write";
 
     private static final int PROOFS_REMEMBERED = 4_096;
-    private static final int CREATED = 201;
+    /** Records that wait until the ledger can be reached again; beyond them nothing is decided any more. */
+    private static final int MAX_UNSENT = 1_000;
+
+    private static final Duration ANSWERS_WITHIN = Duration.ofSeconds(10);
 
     private final String audience;
     private final URI authority;
@@ -51,7 +58,9 @@ public final class TicketService {
     private final Clock clock;
     private final ServiceGuard guard;
     private volatile Optional<IssuerKeys> keys = Optional.empty();
-    /** Records are handed in one after the other, because each names the one before. */
+    /** Records not yet in the ledger, in their order: it takes a chain in no other. */
+    private final Deque<Buffer> unsent = new ArrayDeque<>();
+
     private Future<Void> handedIn = Future.succeededFuture();
 
     private TicketService(Vertx vertx, String audience, URI authority, SigningKey key, Clock clock) {
@@ -82,18 +91,46 @@ public final class TicketService {
     private void handle(HttpServerRequest request) {
         request.pause();
         Future<Void> known = keys.isPresent() ? Future.succeededFuture() : fetchKeys();
-        known.onComplete(_ -> {
-            request.resume();
-            check(request);
-        });
+        known.onComplete(_ -> request.resume())
+                .onSuccess(_ -> check(request))
+                .onFailure(_ -> unavailable(request, "issuer_unreachable"));
     }
 
     private void check(HttpServerRequest request) {
+        switch (presented(request)) {
+            case Checked.Refused<Presented>(var no) -> refuse(request, no);
+            case Checked.Passed<Presented>(var presented) -> decide(request, presented);
+        }
+    }
+
+    private void decide(HttpServerRequest request, Presented presented) {
         Optional<String> id = Optional.of(SampleServer.path(request))
                 .filter(path -> path.startsWith("/tickets/"))
                 .map(path -> path.substring("/tickets/".length()));
         String action = HttpMethod.GET.equals(request.method()) ? READ : WRITE;
         List<String> resources = id.map(ticket -> List.of("tickets/" + ticket)).orElse(List.of());
+        Optional<Guarded> guarded = guarded(request, presented, action, resources);
+        if (guarded.isEmpty()) {
+            unavailable(request, "record_unavailable");
+            return;
+        }
+        Future<Void> recorded = guarded.get().record().isPresent() ? handIn() : Future.succeededFuture();
+        recorded.onSuccess(_ -> {
+                    switch (guarded.get().answer()) {
+                        case Checked.Passed<VerifiedDelegation> _ -> answer(request, id);
+                        case Checked.Refused<VerifiedDelegation>(var no) -> refuse(request, no);
+                    }
+                })
+                // no record, no answer: the rule that the gateway keeps too
+                .onFailure(_ -> unavailable(request, "record_unavailable"));
+    }
+
+    /** Decides, and takes the record into the order in which it was made; empty when no more records can wait. */
+    private synchronized Optional<Guarded> guarded(
+            HttpServerRequest request, Presented presented, String action, List<String> resources) {
+        if (unsent.size() >= MAX_UNSENT) {
+            return Optional.empty();
+        }
         var call = new AuditRecord.Call(
                 AuditRecord.Surface.DOWNSTREAM,
                 NAME,
@@ -105,30 +142,24 @@ public final class TicketService {
                 Optional.empty(),
                 Optional.empty(),
                 -1);
-        var guarded = guard.check(
-                presented(request),
+        Guarded guarded = guard.check(
+                presented,
                 new Ask(NAME, action, resources, Map.of()),
                 call,
                 Optional.ofNullable(request.getHeader("behalf-record")),
                 Optional.empty(),
                 clock.instant());
-        Future<Void> recorded = guarded.record().map(this::handIn).orElse(Future.succeededFuture());
-        recorded.onSuccess(_ -> {
-                    switch (guarded.answer()) {
-                        case Checked.Passed<VerifiedDelegation> _ -> answer(request, id);
-                        case Checked.Refused<VerifiedDelegation>(var no) -> refuse(request, no);
-                    }
-                })
-                // no record, no answer: the rule that the gateway keeps too
-                .onFailure(_ -> SampleServer.answer(request.response(), 503, Map.of("title", "record_unavailable")));
+        guarded.record().ifPresent(record -> {
+            CanonicalWriter bytes = new CanonicalWriter();
+            RecordEncoder.encode(record, 0, null, bytes);
+            unsent.add(Buffer.buffer(bytes.toByteArray()));
+        });
+        return Optional.of(guarded);
     }
 
-    private Presented presented(HttpServerRequest request) {
-        String header = Optional.ofNullable(request.getHeader("authorization")).orElse("");
-        boolean dpop = header.startsWith("DPoP ");
-        return new Presented(
-                dpop ? Optional.of(header.substring("DPoP ".length())) : Optional.empty(),
-                dpop ? Presented.Scheme.DPOP : Presented.Scheme.NONE,
+    private Checked<Presented> presented(HttpServerRequest request) {
+        return Presented.fromHeaders(
+                request.headers().getAll("authorization"),
                 request.headers().getAll("dpop"),
                 Optional.empty(),
                 request.method().name(),
@@ -137,38 +168,59 @@ public final class TicketService {
                 false);
     }
 
-    private synchronized Future<Void> handIn(AuditRecord.Downstream record) {
-        CanonicalWriter bytes = new CanonicalWriter();
-        RecordEncoder.encode(record, 0, null, bytes);
-        Buffer body = Buffer.buffer(bytes.toByteArray());
-        Future<Void> mine = handedIn.transform(_ -> post(body).recover(_ -> post(body)));
-        handedIn = mine;
-        return mine;
+    /** Succeeds when everything decided so far is in the ledger. */
+    private synchronized Future<Void> handIn() {
+        handedIn = handedIn.transform(_ -> flush());
+        return handedIn;
+    }
+
+    private Future<Void> flush() {
+        Optional<Buffer> next = next();
+        return next.isEmpty()
+                ? Future.succeededFuture()
+                : post(next.get()).recover(_ -> post(next.get())).compose(_ -> {
+                    sent();
+                    return flush();
+                });
+    }
+
+    private synchronized Optional<Buffer> next() {
+        return Optional.ofNullable(unsent.peek());
+    }
+
+    private synchronized void sent() {
+        unsent.remove();
     }
 
     private Future<Void> post(Buffer record) {
-        return client.request(new RequestOptions()
-                        .setMethod(HttpMethod.POST)
-                        .setAbsoluteURI(authority + "/api/v1/downstream"))
+        return client.request(options(HttpMethod.POST, "/api/v1/downstream"))
                 .compose(request ->
                         request.putHeader("content-type", "application/json").send(record))
-                .compose(answer -> answer.statusCode() == CREATED
+                .compose(answer -> answer.statusCode() / 100 == 2
                         ? Future.succeededFuture()
                         : Future.failedFuture("the ledger answered " + answer.statusCode()));
     }
 
+    private RequestOptions options(HttpMethod method, String path) {
+        return new RequestOptions()
+                .setMethod(method)
+                .setAbsoluteURI(authority + path)
+                .setConnectTimeout(ANSWERS_WITHIN.toMillis())
+                .setIdleTimeout(ANSWERS_WITHIN.toMillis());
+    }
+
     private Future<Void> fetchKeys() {
-        return client.request(new RequestOptions().setMethod(HttpMethod.GET).setAbsoluteURI(authority + "/oauth/jwks"))
+        return client.request(options(HttpMethod.GET, "/oauth/jwks"))
                 .compose(asked -> asked.send())
                 .compose(answer -> answer.body())
-                .map(body -> {
+                .compose(body -> {
                     try {
                         keys = Optional.of(IssuerKeys.fromJwks(
                                 Json.readObject(body.getBytes()), Set.of(SignatureAlgorithm.ES256)));
+                        return Future.succeededFuture();
                     } catch (Json.Malformed e) {
-                        keys = Optional.empty();
+                        return Future.failedFuture(e);
                     }
-                    return null;
                 });
     }
 
@@ -192,5 +244,9 @@ public final class TicketService {
     private static void refuse(HttpServerRequest request, Refusal no) {
         SampleServer.answer(
                 request.response(), no.httpStatus(), Map.of("title", no.reason().code(), "detail", no.sentence()));
+    }
+
+    private static void unavailable(HttpServerRequest request, String title) {
+        SampleServer.answer(request.response(), 503, Map.of("title", title));
     }
 }
