@@ -16,6 +16,9 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executors;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -33,6 +36,12 @@ final class Integrator {
     static final String CHECKPOINT = "checkpoint";
 
     private static final long SPACE_RETRY_NANOS = 1_000_000_000L;
+
+    /**
+     * Bundles and tiles forced side by side. The file system's journal takes those that wait together in one flush; one after the other, each
+     * has its own, and the appends' forces queue among hundreds of them.
+     */
+    private static final int FORCES_AT_ONCE = 16;
 
     /** The beginning of a segment, and what the ledger knew of tasks there. */
     private record Boundary(long segment, Chains.Snapshot chains) {}
@@ -389,11 +398,7 @@ final class Integrator {
      * Order: bundles and tiles, their names, the snapshot, and only then the deletions; a crash at any point leaves enough to start from.
      */
     private void settle(Chains.Snapshot chains) throws IOException {
-        for (String path : unforced) {
-            try (Disk.Handle file = disk.open(path)) {
-                file.force();
-            }
-        }
+        force(unforced);
         unforced.clear();
         for (String folder : folders) {
             disk.forceFolder(folder);
@@ -408,6 +413,28 @@ final class Integrator {
                 return;
             }
             disk.delete(WalFormat.segmentPath(oldest.number()));
+        }
+    }
+
+    private void force(List<String> paths) throws IOException {
+        try (var sideBySide = Executors.newFixedThreadPool(FORCES_AT_ONCE)) {
+            CompletableFuture.allOf(paths.stream()
+                            .map(path -> CompletableFuture.runAsync(() -> force(path), sideBySide))
+                            .toArray(CompletableFuture<?>[]::new))
+                    .join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof UncheckedIOException failed) {
+                throw failed.getCause();
+            }
+            throw e;
+        }
+    }
+
+    private void force(String path) {
+        try (Disk.Handle file = disk.open(path)) {
+            file.force();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
