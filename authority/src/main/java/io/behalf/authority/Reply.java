@@ -35,7 +35,9 @@ record Reply(int status, Map<String, String> headers, String body) {
 
     /**
      * A page that runs no script, loads nothing but its own style and stands in no frame. There is no {@code form-action}:
-     * browsers apply it to the redirect after the post as well, which leads to the provider or the agent.
+     * browsers apply it to the redirect after the post as well, which leads to the provider or the agent. Nor is the
+     * referrer withheld from the page's own origin: browsers would say {@code Origin: null} with its form (Fetch, §3.2),
+     * which is refused as foreign.
      */
     static Reply page(int status, String html, String styleSha256) {
         return new Reply(status, headers("text/html; charset=utf-8"), html)
@@ -45,7 +47,7 @@ record Reply(int status, Map<String, String> headers, String body) {
                                 + "'; base-uri 'none'; frame-ancestors 'none'")
                 .with("X-Frame-Options", "DENY")
                 .with("X-Content-Type-Options", "nosniff")
-                .with("Referrer-Policy", "no-referrer")
+                .with("Referrer-Policy", "same-origin")
                 .with("Cross-Origin-Opener-Policy", "same-origin");
     }
 

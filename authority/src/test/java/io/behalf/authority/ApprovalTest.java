@@ -93,6 +93,8 @@ class ApprovalTest {
                 .doesNotContain("unsafe");
         assertThat(browser.header("Cache-Control")).isEqualTo("no-store");
         assertThat(browser.header("X-Frame-Options")).isEqualTo("DENY");
+        // With "no-referrer" browsers send the form's answer as from nowhere: Origin: null.
+        assertThat(browser.header("Referrer-Policy")).isEqualTo("same-origin");
     }
 
     @Test
