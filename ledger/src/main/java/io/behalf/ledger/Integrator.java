@@ -205,6 +205,7 @@ final class Integrator {
                     }
                     settleSegments();
                     if (end != null && shown.size() == end.size()) {
+                        tidy(end.size());
                         settle(end);
                         break;
                     }
@@ -303,8 +304,9 @@ final class Integrator {
     }
 
     /**
-     * Shows what has been integrated. The partial tiles are in place before the checkpoint that needs them is; older ones go after it, and a
-     * reader that comes too late for them finds wider ones. A crash in between leaves files too many, which the next start removes.
+     * Shows what has been integrated. The partial tiles are in place before the checkpoint that needs them is. Older ones stay until the tile
+     * is full, for readers that hold an older checkpoint (C2SP tlog-tiles, "Partial Tiles"), or the ledger is closed. A crash in between leaves
+     * files too many, which the next start removes.
      */
     void publish() throws IOException {
         var now = new LinkedHashSet<String>();
@@ -326,11 +328,6 @@ final class Integrator {
         shown = checkpoint;
         checkpointAt = System.nanoTime();
         signalShown();
-        for (String path : partials) {
-            if (!now.contains(path)) {
-                disk.delete(path);
-            }
-        }
         for (String folder : filled) {
             removeFolder(folder);
         }

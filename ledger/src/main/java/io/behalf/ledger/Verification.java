@@ -15,12 +15,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -81,6 +83,11 @@ public final class Verification {
         }
     }
 
+    /** A server at work shows a checkpoint over what it has written well within this time. */
+    private static final Duration NEXT_CHECKPOINT_WAIT = Duration.ofSeconds(2);
+
+    private static final Duration LOOK_AGAIN = Duration.ofMillis(10);
+
     private final Path directory;
     private final Optional<Pin> pin;
     private final LongConsumer progress;
@@ -88,6 +95,7 @@ public final class Verification {
     private final RecordScan scan = new RecordScan();
     private final TreeEdge edge = new TreeEdge();
     private final ChainRules chains = new ChainRules();
+    private final List<TilePath> narrower = new ArrayList<>();
     private @Nullable Checkpoint checkpoint;
 
     private Verification(Path directory, Optional<Pin> pin, LongConsumer progress) {
@@ -138,13 +146,16 @@ public final class Verification {
                     "it covers " + trusted.size() + " entries, and "
                             + seen.get().size() + " had been seen: this is an older copy, or its end was cut off");
         }
-        noFileTooMany(trusted.size());
+        noFileTooMany(trusted);
         for (long bundle = 0; bundle * TilePath.FULL < trusted.size(); bundle++) {
             entries(TilePath.in(trusted.size(), TilePath.ENTRIES, bundle), trusted);
             progress.accept(edge.size());
         }
         for (TilePath partial : edge.partials()) {
             tile(partial, edge.hashes(partial.level()), trusted);
+        }
+        for (TilePath earlier : narrower) {
+            narrower(earlier, trusted.size());
         }
         if (!edge.root().equals(trusted.root())) {
             throw Found.inFile(
@@ -196,38 +207,119 @@ public final class Verification {
         return trusted;
     }
 
-    /** Every file below {@code tile/} is one that a log of this size has; that none is missing shows when they are read. */
-    private void noFileTooMany(long size) throws Found, IOException {
-        Path tiles = directory.resolve("tile");
-        if (!Files.exists(tiles)) {
-            return;
-        }
-        Optional<String> stranger;
-        try (var files = Files.walk(tiles)) {
-            stranger = files.filter(file -> !Files.isDirectory(file))
-                    .map(this::relative)
-                    .filter(file -> !belongs(file, size))
-                    .min(Comparator.naturalOrder());
+    /**
+     * Every file below {@code tile/} is one that a log of this size has, or once had: partial tiles of earlier checkpoints may still be there,
+     * and are looked at in the end. That none is missing shows when they are read. A server at work writes tiles shortly before the checkpoint
+     * over them, which is waited for.
+     */
+    private void noFileTooMany(Checkpoint trusted) throws Found, IOException {
+        List<String> files = tileFiles();
+        Optional<String> stranger = stranger(files, trusted.size());
+        long deadline = System.nanoTime() + NEXT_CHECKPOINT_WAIT.toNanos();
+        while (stranger.isPresent() && System.nanoTime() < deadline) {
+            LockSupport.parkNanos(LOOK_AGAIN.toNanos());
+            long now = sizeNow();
+            if (now > trusted.size()) {
+                stranger = stranger(files, now);
+                deadline = System.nanoTime();
+            }
         }
         if (stranger.isPresent()) {
-            throw Found.inFile(stranger.get(), "a log of " + size + " entries has no such file");
+            throw Found.inFile(stranger.get(), "a log of " + trusted.size() + " entries has no such file");
+        }
+        for (String file : files) {
+            TilePath tile = TilePath.parse(file).orElseThrow();
+            if (isNarrower(tile, trusted.size())) {
+                narrower.add(tile);
+            }
         }
     }
 
+    private List<String> tileFiles() throws IOException {
+        Path tiles = directory.resolve("tile");
+        if (!Files.exists(tiles)) {
+            return List.of();
+        }
+        try (var files = Files.walk(tiles)) {
+            return files.filter(file -> !Files.isDirectory(file))
+                    .map(this::relative)
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    private static Optional<String> stranger(List<String> files, long size) {
+        return files.stream().filter(file -> !belongs(file, size)).findFirst();
+    }
+
     private static boolean belongs(String file, long size) {
-        return TilePath.parse(file)
-                .fold(
-                        tile -> tile.index() * TilePath.FULL < TilePath.count(tile.level(), size)
-                                && TilePath.in(size, tile.level(), tile.index()).equals(tile),
-                        _ -> false);
+        return TilePath.parse(file).fold(tile -> tile.width() <= width(tile, size), _ -> false);
+    }
+
+    private static boolean isNarrower(TilePath tile, long size) {
+        return tile.width() < width(tile, size);
+    }
+
+    /** How wide the tile of this number is in a log of this size; 0 if there is none. */
+    private static int width(TilePath tile, long size) {
+        return tile.index() * TilePath.FULL < TilePath.count(tile.level(), size)
+                ? TilePath.in(size, tile.level(), tile.index()).width()
+                : 0;
+    }
+
+    /** What the checkpoint says at this moment; believed only as to which files may be there. */
+    private long sizeNow() throws IOException {
+        return SignedNote.parse(Files.readAllBytes(directory.resolve(Integrator.CHECKPOINT)))
+                .then(note -> Checkpoint.parse(note.text()))
+                .fold(Checkpoint::size, _ -> 0L);
+    }
+
+    /** A partial tile of an earlier checkpoint is the beginning of the one that has been verified. */
+    private void narrower(TilePath earlier, long size) throws Found, IOException {
+        byte[] bytes;
+        try {
+            bytes = Files.readAllBytes(directory.resolve(earlier.path()));
+        } catch (NoSuchFileException gone) {
+            return; // nothing needs it
+        }
+        byte[] whole = read(TilePath.in(size, earlier.level(), earlier.index()));
+        if (!Arrays.equals(bytes, Arrays.copyOf(whole, length(whole, earlier)))) {
+            throw Found.inFile(earlier.path(), "it is not the beginning of the tile that came after it");
+        }
+    }
+
+    /** A partial tile, or the beginning of the full one that a server at work has put in its place. */
+    private byte[] read(TilePath tile) throws IOException {
+        try {
+            return Files.readAllBytes(directory.resolve(tile.path()));
+        } catch (NoSuchFileException missing) {
+            Path full = directory.resolve(new TilePath(tile.level(), tile.index(), TilePath.FULL).path());
+            if (tile.full() || !Files.exists(full)) {
+                throw missing;
+            }
+            byte[] whole = Files.readAllBytes(full);
+            return Arrays.copyOf(whole, length(whole, tile));
+        }
+    }
+
+    /** How long the beginning of a wider tile is that this tile has; all of it where it is too short. */
+    private static int length(byte[] wider, TilePath tile) {
+        if (tile.level() != TilePath.ENTRIES) {
+            return Math.min(wider.length, tile.width() * Hash.BYTES);
+        }
+        int end = 0;
+        for (int i = 0; i < tile.width() && end + 2 <= wider.length; i++) {
+            end += 2 + EntryBundle.length(wider, end);
+        }
+        return Math.min(end, wider.length);
     }
 
     /** One bundle: each entry is canonical, stands in its chain, and has the hash that its tile holds. */
     private void entries(TilePath path, Checkpoint trusted) throws Found, IOException {
-        byte[] bundle = Files.readAllBytes(directory.resolve(path.path()));
+        byte[] bundle = read(path);
         long first = path.index() * TilePath.FULL;
         var tile = new TilePath(0, path.index(), path.width());
-        byte[] hashes = Files.readAllBytes(directory.resolve(tile.path()));
+        byte[] hashes = read(tile);
         var filled = new LinkedHashMap<TilePath, byte[]>();
         int at = 0;
         for (int i = 0; i < path.width(); i++) {
@@ -264,7 +356,7 @@ public final class Verification {
     }
 
     private void tile(TilePath path, byte[] expected, Checkpoint trusted) throws Found, IOException {
-        byte[] hashes = Files.readAllBytes(directory.resolve(path.path()));
+        byte[] hashes = read(path);
         int difference = Arrays.mismatch(hashes, expected);
         if (difference < 0) {
             return;

@@ -122,6 +122,23 @@ class EmbeddedLedgerTest {
     }
 
     @Test
+    void keepsThePartialTilesOfEarlierCheckpointsUntilItIsClosed() throws Exception {
+        Path partials = directory().resolve("tile/entries/000.p");
+        try (EmbeddedLedger ledger = open()) {
+            for (int i = 0; i < 3; i++) {
+                append(ledger, records.refusal(task));
+                assertThat(ledger.awaitIntegrated(i, SOON)).isTrue();
+            }
+            for (String earlier : List.of("1", "2", "3")) {
+                assertThat(partials.resolve(earlier)).exists();
+            }
+        }
+        try (var left = Files.list(partials)) {
+            assertThat(left).containsExactly(partials.resolve("3"));
+        }
+    }
+
+    @Test
     void goesOnWhereItEnded() throws Exception {
         try (EmbeddedLedger ledger = open()) {
             appendAll(ledger, refusals(258));

@@ -25,9 +25,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Each way of changing a copy of a log is caught, and named. */
@@ -208,6 +210,44 @@ class VerificationTest {
             assertThat(verify().finding().orElseThrow().file()).contains(stranger);
             Files.delete(file);
         }
+    }
+
+    @Test
+    void aPartialTileOfAnEarlierCheckpointIsSoundIfItIsTheBeginningOfItsTile() throws IOException {
+        List<byte[]> entries = bundle(2);
+        Path earlier = copy.resolve("tile/entries/002.p/40");
+        Files.write(earlier, EntryBundle.encode(entries.subList(0, 40)));
+        assertThat(verify().finding()).isEmpty();
+
+        Collections.swap(entries, 5, 6);
+        Files.write(earlier, EntryBundle.encode(entries.subList(0, 40)));
+        assertThat(verify().finding().orElseThrow().file()).contains("tile/entries/002.p/40");
+    }
+
+    @Test
+    @Timeout(60)
+    void aLogIsSoundWhileItIsWritten(@TempDir Path elsewhere) throws Exception {
+        LedgerSettings settings = LedgerSettings.in(elsewhere).withCheckpointInterval(Duration.ofMillis(1));
+        var records = new Records(3);
+        TaskId task = records.task();
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings)) {
+            var goesOn = new AtomicBoolean(true);
+            Thread writer = Thread.ofVirtual().start(() -> {
+                while (goesOn.get()) {
+                    ledger.append(records.refusal(task)).toCompletableFuture().join();
+                }
+            });
+            // Through tiles that grow, one that becomes full, and the next.
+            for (long verified = 0; verified < 300; ) {
+                Report report = Verification.verify(settings.directory(), Optional.empty());
+                assertThat(report.finding()).isEmpty();
+                verified = report.entries();
+            }
+            goesOn.set(false);
+            writer.join();
+        }
+        assertThat(Verification.verify(settings.directory(), Optional.empty()).finding())
+                .isEmpty();
     }
 
     @Test
