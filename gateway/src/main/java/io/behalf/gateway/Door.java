@@ -80,17 +80,17 @@ final class Door {
         String uri = request.uri();
         int mark = uri.indexOf('?');
         String path = mark < 0 ? uri : uri.substring(0, mark);
-        Passage passage = passages.get(prefix(path));
+        String prefix = prefix(path);
+        Passage passage = passages.get(prefix);
         if (no.isPresent()) {
             return new Entry.TurnedAway(no.get(), Optional.ofNullable(passage));
         }
-        if (passage == null) {
+        if (passage == null || prefix == null) {
             return new Entry.TurnedAway(
                     Refusal.of(Reason.ROUTE_UNKNOWN, "There is no route at this address."), Optional.empty());
         }
         String query = mark < 0 ? "" : uri.substring(mark + 1);
-        Head head = new Head(
-                request.method().name(), path.substring(passage.route().prefix().length()), query, request.headers());
+        Head head = new Head(request.method().name(), path.substring(prefix.length()), query, request.headers());
         return switch (passage.codec().head(head)) {
             case Checked.Refused<Codec.Expect>(Refusal unknown) -> new Entry.TurnedAway(unknown, Optional.of(passage));
             case Checked.Passed<Codec.Expect>(Codec.Expect expect) -> arrive(request, passage, head, path, expect);

@@ -100,10 +100,15 @@ class HostileRequestTest {
                             + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n",
                     "");
             String hidden = other.jsonRequest(d, CHAT, ASK);
+            assertThat(head).contains("Content-Length: 0\r\n").contains("Transfer-Encoding: chunked\r\n");
             wire.send(head + Integer.toHexString(ASK.length()) + "\r\n" + ASK + "\r\n0\r\n\r\n" + hidden);
             assertThat(wire.receive().header("connection")).contains("close");
             assertThat(wire.closed()).isTrue();
-            assertThat(other.upstream.received()).hasSize(1);
+            assertThat(other.upstream.received()).singleElement().satisfies(sent -> {
+                assertThat(sent.body().toString()).isEqualTo(ASK);
+                assertThat(sent.headers().get("content-length")).isEqualTo(String.valueOf(ASK.length()));
+                assertThat(sent.headers().contains("transfer-encoding")).isFalse();
+            });
         }
     }
 

@@ -7,7 +7,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -152,13 +151,23 @@ public sealed interface AuditRecord {
 
     /** W3C trace context: helps to find, proves nothing. */
     record Trace(String traceId, String spanId) {
-        private static final Pattern TRACE = Pattern.compile("[0-9a-f]{32}");
-        private static final Pattern SPAN = Pattern.compile("[0-9a-f]{16}");
-
         public Trace {
-            if (!TRACE.matcher(traceId).matches() || !SPAN.matcher(spanId).matches()) {
+            if (!isHex(traceId, 32) || !isHex(spanId, 16)) {
                 throw new IllegalArgumentException("trace_id is 32, span_id 16 lower-case hex digits");
             }
+        }
+
+        private static boolean isHex(String text, int length) {
+            if (text.length() != length) {
+                return false;
+            }
+            for (int i = 0; i < length; i++) {
+                char c = text.charAt(i);
+                if ((c < '0' || c > '9') && (c < 'a' || c > 'f')) {
+                    return false;
+                }
+            }
+            return true;
         }
     }
 

@@ -15,6 +15,7 @@ import io.behalf.core.record.AuditRecord.Sent;
 import io.behalf.core.record.AuditRecord.ServiceSigned;
 import io.behalf.core.record.AuditRecord.Surface;
 import io.behalf.core.record.AuditRecord.ToolCall;
+import io.behalf.core.record.AuditRecord.Trace;
 import io.behalf.core.record.AuditRecord.Usage;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -211,6 +212,21 @@ final class RecordEncoderTest {
                         header(), Optional.of("rec_1"), Optional.empty(), Optional.empty(), signed(1)))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> signed(0)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void refusesTracesThatAreNone() {
+        String trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        String span = "00f067aa0ba902b7";
+        assertThat(new Trace(trace, span).spanId()).isEqualTo(span);
+        for (String no :
+                List.of("", "4BF92F3577B34DA6A3CE929D0E0E4736", trace + "0", trace.substring(1), "g".repeat(32))) {
+            assertThatThrownBy(() -> new Trace(no, span)).isInstanceOf(IllegalArgumentException.class);
+        }
+        for (String no :
+                List.of("", span + "0", span.substring(1), "00F067AA0BA902B7", "/".repeat(16), ":".repeat(16))) {
+            assertThatThrownBy(() -> new Trace(trace, no)).isInstanceOf(IllegalArgumentException.class);
+        }
     }
 
     private static ServiceSigned signed(long seq) {
