@@ -5,7 +5,6 @@ import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.core.StreamReadFeature;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
@@ -39,7 +38,6 @@ public final class Json {
     public static final long MAX_EXACT = 1L << 53;
 
     private static final JsonFactory FACTORY = new JsonFactoryBuilder()
-            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxNestingDepth(MAX_DEPTH)
                     .maxStringLength(MAX_BYTES)
@@ -67,7 +65,7 @@ public final class Json {
             return value;
         } catch (IOException e) {
             // Jackson's message would quote the input, which may be a prompt or a secret
-            throw new Malformed("not well-formed JSON (syntax, duplicate member or bound exceeded)", e);
+            throw new Malformed("not well-formed JSON (syntax or bound exceeded)", e);
         }
     }
 
@@ -76,6 +74,17 @@ public final class Json {
      * bytes, and take overlong forms for the characters they hide.
      */
     private static char[] characters(byte[] bytes) throws CharacterCodingException {
+        char[] ascii = new char[bytes.length];
+        for (int i = 0; i < bytes.length; i++) {
+            if (bytes[i] < 0) {
+                return beyondAscii(bytes);
+            }
+            ascii[i] = (char) bytes[i];
+        }
+        return ascii;
+    }
+
+    private static char[] beyondAscii(byte[] bytes) throws CharacterCodingException {
         CharBuffer text = StandardCharsets.UTF_8
                 .newDecoder()
                 .onMalformedInput(CodingErrorAction.REPORT)
@@ -158,9 +167,12 @@ public final class Json {
 
     private static Map<String, @Nullable Object> object(JsonParser parser) throws IOException, Malformed {
         Map<String, @Nullable Object> members = new LinkedHashMap<>();
-        for (JsonToken t = next(parser); t != JsonToken.END_OBJECT; t = next(parser)) {
+        for (int read = 1; next(parser) != JsonToken.END_OBJECT; read++) {
             String name = wellFormed(parser.currentName());
             members.put(name, value(parser, next(parser)));
+            if (members.size() < read) {
+                throw new Malformed("duplicate member", null);
+            }
         }
         return members;
     }
