@@ -95,7 +95,11 @@ final class Api implements AutoCloseable {
 
     private record Asked(HttpServerRequest request, Map<String, String> path, Buffer body, String by) {
         Optional<String> query(String name) {
-            return Optional.ofNullable(request.getParam(name)).filter(value -> !value.isEmpty());
+            try {
+                return Optional.ofNullable(request.getParam(name)).filter(value -> !value.isEmpty());
+            } catch (IllegalArgumentException e) {
+                throw new Refused(400, "The query is not well-formed.");
+            }
         }
 
         Map<String, @Nullable Object> json() {
@@ -350,6 +354,8 @@ final class Api implements AutoCloseable {
             if (access.who(context.request()).isEmpty()) {
                 access.refuse(context.response());
             } else {
+                // JSON whatever it is said to be: as a form it would be read under other rules and bounds
+                context.request().headers().remove("Content-Type");
                 context.next();
             }
         });

@@ -1,9 +1,12 @@
 package io.behalf.server;
 
+import io.vertx.core.MultiMap;
+import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpVersion;
 import io.vertx.core.net.HostAndPort;
 import io.vertx.ext.web.RoutingContext;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -14,14 +17,23 @@ import java.util.Set;
  * names that name in {@code Host}; one that posts here from elsewhere names itself in {@code Origin}. Both are turned away.
  */
 final class Doorman {
+    /** For a body to arrive; the gateway has bounds of its own. */
+    static final Duration BODY_WITHIN = Duration.ofSeconds(30);
+
     private static final int FORBIDDEN = 403;
 
     private final Set<String> hosts;
     private final Set<String> origins;
+    private final Duration bodyWithin;
 
     Doorman(Configuration.Listening where) {
+        this(where, BODY_WITHIN);
+    }
+
+    Doorman(Configuration.Listening where, Duration bodyWithin) {
         this.hosts = where.hosts();
         this.origins = where.origins();
+        this.bodyWithin = bodyWithin;
     }
 
     void handle(RoutingContext context) {
@@ -30,6 +42,7 @@ final class Doorman {
                 .putHeader("X-Content-Type-Options", "nosniff")
                 .putHeader("Referrer-Policy", "same-origin") // without any, a form says "Origin: null"
                 .putHeader("X-Frame-Options", "DENY");
+        boundBody(context);
         if (!asked(request)) {
             ProblemJson.answer(
                     context.response(),
@@ -45,6 +58,30 @@ final class Doorman {
         } else {
             context.next();
         }
+    }
+
+    /** Whoever sends a body that never ends would keep a connection, and what has come of the body, for ever. */
+    private void boundBody(RoutingContext context) {
+        HttpServerRequest request = context.request();
+        if (request.isEnded() || bodiless(request.headers())) {
+            return;
+        }
+        Vertx vertx = context.vertx();
+        long late = vertx.setTimer(bodyWithin.toMillis(), _ -> {
+            if (!request.isEnded()) {
+                request.connection().close();
+            }
+        });
+        context.addEndHandler(_ -> {
+            if (request.isEnded()) {
+                vertx.cancelTimer(late);
+            }
+        });
+    }
+
+    /** RFC 9112 §6. */
+    private static boolean bodiless(MultiMap headers) {
+        return !headers.contains("Content-Length") && !headers.contains("Transfer-Encoding");
     }
 
     private boolean asked(HttpServerRequest request) {

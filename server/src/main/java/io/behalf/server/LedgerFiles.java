@@ -40,9 +40,12 @@ final class LedgerFiles {
         }
         String file = Optional.ofNullable(context.pathParam("file")).orElseThrow();
         boolean tile = TILE.matcher(file).matches();
-        Path path = directory.resolve(file);
-        if (!(tile || file.equals("checkpoint") || file.equals("vkey"))
-                || !Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+        // only then a path: not every name that is asked for can be one
+        Optional<Path> path = tile || file.equals("checkpoint") || file.equals("vkey")
+                ? Optional.of(directory.resolve(file))
+                : Optional.empty();
+        if (path.filter(named -> Files.isRegularFile(named, LinkOption.NOFOLLOW_LINKS))
+                .isEmpty()) {
             ProblemJson.answer(response, 404, "The log has no such file.");
             return;
         }
@@ -50,6 +53,6 @@ final class LedgerFiles {
         response.putHeader("Content-Type", text ? "text/plain; charset=utf-8" : "application/octet-stream")
                 // a tile never changes once it is there; a checkpoint is soon followed by the next
                 .putHeader("Cache-Control", tile ? "private, max-age=31536000, immutable" : "no-cache");
-        response.sendFile(path.toString()).onFailure(_ -> context.fail(500));
+        response.sendFile(path.get().toString()).onFailure(_ -> context.fail(500));
     }
 }

@@ -18,11 +18,14 @@ import io.behalf.verifier.DpopProofs;
 import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpClosedException;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.Router;
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -50,6 +53,7 @@ final class Server implements AutoCloseable {
     static final int MAX_LOOPS = 8;
 
     private static final Duration CLOSES_WITHIN = Duration.ofSeconds(30);
+    private static final Logger LOG = System.getLogger(Server.class.getName());
 
     private final Configuration configuration;
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
@@ -76,11 +80,21 @@ final class Server implements AutoCloseable {
             server.open(vertx, data, environment, clock);
             return server;
         } catch (IOException e) {
-            server.close();
-            throw CommandFailed.unreachable(data.path() + ": " + e.getMessage());
+            var failed = CommandFailed.unreachable(data.path() + ": " + e.getMessage());
+            server.closeAfter(failed);
+            throw failed;
         } catch (RuntimeException | Error e) {
-            server.close();
+            server.closeAfter(e);
             throw e;
+        }
+    }
+
+    /** What kept the server from starting is told, whatever goes wrong besides. */
+    private void closeAfter(Throwable failed) {
+        try {
+            close();
+        } catch (RuntimeException besides) {
+            failed.addSuppressed(besides);
         }
     }
 
@@ -227,11 +241,25 @@ final class Server implements AutoCloseable {
                         data.log(configuration.ledger().log()),
                         readers)
                 .mount(router);
-        router.errorHandler(404, context -> ProblemJson.answer(context.response(), 404, "There is nothing here."));
-        router.errorHandler(405, context -> ProblemJson.answer(context.response(), 405, "Not with this method."));
-        router.errorHandler(413, context -> ProblemJson.answer(context.response(), 413, "The body is too large."));
-        router.errorHandler(500, context -> ProblemJson.answer(context.response(), 500, "The server failed."));
+        problems(router);
         return router;
+    }
+
+    /** What no endpoint answers itself. Only the server's own faults reach the log: anybody can send what is malformed. */
+    private static void problems(Router router) {
+        Map.of(
+                        400, "The request is not well-formed.",
+                        404, "There is nothing here.",
+                        405, "Not with this method.",
+                        413, "The body is too large.")
+                .forEach((status, detail) ->
+                        router.errorHandler(status, context -> ProblemJson.answer(context.response(), status, detail)));
+        router.errorHandler(500, context -> {
+            if (!(context.failure() instanceof HttpClosedException)) { // whoever asked has gone
+                LOG.log(Level.ERROR, context.request().method() + " failed", context.failure());
+            }
+            ProblemJson.answer(context.response(), 500, "The server failed; its log says how.");
+        });
     }
 
     /** The built-in one, where the configuration trusts it: pretend people, so in development mode only. */
@@ -292,7 +320,7 @@ final class Server implements AutoCloseable {
         Router router = Router.router(vertx);
         new Health(() -> state).mount(router);
         api.mount(router, new Access.Owner());
-        router.errorHandler(404, context -> ProblemJson.answer(context.response(), 404, "There is nothing here."));
+        problems(router);
         HttpServer owner = vertx.createHttpServer(new HttpServerOptions()).requestHandler(router);
         try {
             await(owner.listen(SocketAddress.domainSocketAddress(socket.toString())));

@@ -32,6 +32,8 @@ class ServerTest {
     private static final String HELLO =
             "{\"model\":\"demo-model\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}";
 
+    private static final String FORM = "\r\nContent-Type: application/x-www-form-urlencoded";
+
     private RunningServer running;
 
     @BeforeAll
@@ -143,6 +145,7 @@ class ServerTest {
                 "/ledger/main/..%2f..%2fbehalf.db",
                 "/ledger/main/tile/../../../behalf.db",
                 "/ledger/main/%2e%2e/%2e%2e/keys/store.key",
+                "/ledger/main/%00",
                 "/ledger/other/checkpoint")) {
             assertThat(running.send(running.request("GET", other, "")).statusCode())
                     .as(other)
@@ -211,9 +214,36 @@ class ServerTest {
     }
 
     @Test
+    void whatIsMalformedIsTheSendersFaultAndNotTheServers() throws IOException {
+        String path = " HTTP/1.1\r\nHost: " + running.base().getAuthority();
+        for (String head : List.of(
+                "GET /health/%zz" + path, "GET ?x" + path, "GET /health/live HTTP/1.1\r\nHost: 127.0.0.1:80.")) {
+            assertThat(raw(head)).as(head).startsWith("HTTP/1.1 400").contains("application/problem+json");
+        }
+        assertThat(raw("POST /oauth/token" + path + FORM, "a=%zz")).startsWith("HTTP/1.1 400");
+        try (OwnerSocket owner = OwnerSocket.at(running.data()).orElseThrow()) {
+            assertThat(detail(owner.get(Api.ROOT + "/search?task=%zz", Api.JSON)))
+                    .contains("query");
+            Map<String, ?> large = Map.of("reason", "x".repeat(Api.MAX_BODY));
+            assertThat(owner.send(HttpMethod.POST, Api.ROOT + "/revoke", large).status())
+                    .isEqualTo(413);
+        }
+    }
+
+    @Test
     void aServicesRecordThatNobodySignedIsRefused() {
         var answer = running.send(running.request("POST", Api.ROOT + "/downstream", "{\"kind\":\"downstream\"}"));
         assertThat(answer.statusCode()).isEqualTo(400);
+    }
+
+    @Test
+    void aBodyIsJsonWhateverItIsSaidToBe() throws IOException {
+        String body = "{\"kind\":\"downstream\",\"node\":\"" + "x".repeat(20_000) + "\"}";
+        for (String type : List.of(FORM, "\r\nContent-Type: multipart/form-data; boundary=x")) {
+            String head = "POST " + Api.ROOT + "/downstream HTTP/1.1\r\nHost: "
+                    + running.base().getAuthority() + type;
+            assertThat(raw(head, body)).contains("This is not a downstream record: record.v");
+        }
     }
 
     private String detail(OwnerSocket.Told told) {
@@ -253,11 +283,16 @@ class ServerTest {
 
     /** What the HTTP client would not send. */
     private String raw(String head) throws IOException {
+        return raw(head, "");
+    }
+
+    private String raw(String head, String body) throws IOException {
         try (var socket =
                 new Socket(InetAddress.getLoopbackAddress(), running.base().getPort())) {
             socket.setSoTimeout((int) Duration.ofSeconds(10).toMillis());
             socket.getOutputStream()
-                    .write((head + "\r\nConnection: close\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
+                    .write((head + "\r\nContent-Length: " + body.length() + "\r\nConnection: close\r\n\r\n" + body)
+                            .getBytes(StandardCharsets.US_ASCII));
             return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         }
     }

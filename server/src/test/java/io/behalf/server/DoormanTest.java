@@ -1,0 +1,96 @@
+package io.behalf.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServer;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.handler.BodyHandler;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** That other hosts and origins are turned away stands in {@link ServerTest}. */
+class DoormanTest {
+    private static final String HOST = "127.0.0.1";
+    private static final Duration SHORT = Duration.ofMillis(300);
+    private static final int LONGEST_WAIT = 10_000;
+
+    private final Vertx vertx = Vertx.vertx();
+    private int port;
+
+    @BeforeEach
+    void listen() {
+        Router router = Router.router(vertx);
+        var where = new Configuration.Listening(
+                HOST,
+                1,
+                URI.create("http://" + HOST),
+                "node",
+                true,
+                Set.of(HOST),
+                Set.of(),
+                Duration.ZERO,
+                Optional.empty());
+        router.route().handler(new Doorman(where, SHORT)::handle);
+        router.post("/").handler(BodyHandler.create(false)).handler(context -> context.end("taken"));
+        router.post("/early").handler(context -> context.end("not read"));
+        HttpServer server =
+                vertx.createHttpServer().requestHandler(router).listen(0, HOST).await();
+        port = server.actualPort();
+    }
+
+    @AfterEach
+    void close() {
+        vertx.close().await();
+    }
+
+    @Test
+    void aBodyThatNeverEndsIsNotWaitedForForEver() throws IOException {
+        assertThat(sent("POST / HTTP/1.1", "{")).isEmpty();
+    }
+
+    @Test
+    void noBodyGoesOnArrivingAfterItsAnswer() throws IOException {
+        assertThat(sent("POST /early HTTP/1.1", "{")).contains("not read");
+    }
+
+    @Test
+    void aWholeBodyIsAnsweredAndTheConnectionKept() throws Exception {
+        try (var socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+            socket.setSoTimeout(LONGEST_WAIT);
+            for (int request = 0; request < 2; request++) {
+                write(socket, "POST / HTTP/1.1", "12345");
+                String answer = "";
+                while (!answer.endsWith("taken")) {
+                    int next = socket.getInputStream().read();
+                    assertThat(next).as(answer).isNotNegative();
+                    answer += (char) next;
+                }
+                Thread.sleep(SHORT.multipliedBy(2));
+            }
+        }
+    }
+
+    /** Everything that comes until the connection is closed, of a request that announces five bytes. */
+    private String sent(String line, String part) throws IOException {
+        try (var socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+            socket.setSoTimeout(LONGEST_WAIT);
+            write(socket, line, part);
+            return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+
+    private static void write(Socket socket, String line, String part) throws IOException {
+        String head = line + "\r\nHost: " + HOST + "\r\nContent-Length: 5\r\n\r\n";
+        socket.getOutputStream().write((head + part).getBytes(StandardCharsets.US_ASCII));
+    }
+}
