@@ -1,5 +1,8 @@
 package io.behalf.core.jose;
 
+import java.security.GeneralSecurityException;
+import java.security.PrivateKey;
+import java.security.Signature;
 import java.util.Optional;
 
 /** Signature algorithms of JWS (RFC 7518 §3.1, RFC 8037 §3.1) that are accepted anywhere: asymmetric ones only. */
@@ -36,6 +39,13 @@ public enum SignatureAlgorithm {
     /** Who computes it here: the Corretto provider or the JDK; for diagnostics and published figures. */
     public String provider() {
         return SignatureProvider.name(this);
+    }
+
+    /** Ready to sign, by the same provider as all else: for signatures that are not part of a JWS. */
+    public Signature signing(PrivateKey key) throws GeneralSecurityException {
+        Signature signature = SignatureProvider.signature(this);
+        signature.initSign(key);
+        return signature;
     }
 
     /** Case counts (RFC 7515 §4.1.1). */

@@ -95,8 +95,7 @@ public final class SigningKey {
     /** The JWS signature over {@code bytes}: for ES256 raw r‖s. */
     public byte[] sign(byte[] bytes) {
         try {
-            Signature signature = SignatureProvider.signature(publicKey.algorithm());
-            signature.initSign(key);
+            Signature signature = publicKey.algorithm().signing(key);
             signature.update(bytes);
             return signature.sign();
         } catch (GeneralSecurityException e) {

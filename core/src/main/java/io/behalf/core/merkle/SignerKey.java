@@ -1,5 +1,6 @@
 package io.behalf.core.merkle;
 
+import io.behalf.core.jose.SignatureAlgorithm;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
@@ -14,8 +15,7 @@ public record SignerKey(VerifierKey verifier, PrivateKey key) {
     public SignedNote sign(String text) {
         byte[] signature;
         try {
-            Signature ed25519 = Signature.getInstance("Ed25519");
-            ed25519.initSign(key);
+            Signature ed25519 = SignatureAlgorithm.EDDSA.signing(key);
             ed25519.update(text.getBytes(StandardCharsets.UTF_8));
             signature = ed25519.sign();
         } catch (GeneralSecurityException e) {
