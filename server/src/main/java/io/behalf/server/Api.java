@@ -32,6 +32,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -288,7 +289,7 @@ final class Api implements AutoCloseable {
         RevokeRequest request;
         try {
             request = new RevokeRequest(
-                    what(body),
+                    what(body, asked.by()),
                     asked.by(),
                     body.get("reason") instanceof String reason ? reason : "",
                     Boolean.TRUE.equals(body.get("dry_run")));
@@ -303,7 +304,7 @@ final class Api implements AutoCloseable {
         return Reply.json(200, out);
     }
 
-    private static What what(Map<String, @Nullable Object> body) {
+    private What what(Map<String, @Nullable Object> body, String by) {
         Map<String, @Nullable Object> named = new LinkedHashMap<>(body);
         named.keySet().retainAll(Set.of("task", "user", "agent", "approval", "service", "all"));
         if (named.size() != 1) {
@@ -321,11 +322,34 @@ final class Api implements AutoCloseable {
         }
         return switch (only.getKey()) {
             case "task" -> new What.Task(new TaskId(value));
-            case "user" -> new What.User(value);
+            case "user" -> new What.User(subject(value, by));
             case "agent" -> new What.Agent(value);
             case "approval" -> new What.Approval(value);
             case String _ -> new What.Service(value);
         };
+    }
+
+    /** A person by whatever {@code tasks} finds them by: whoever must stop them has no time to look an id up. */
+    private String subject(String user, String by) {
+        boolean id = configuration.authority().providers().stream()
+                .anyMatch(provider -> user.startsWith(provider.name() + ":"));
+        if (id) {
+            return user;
+        }
+        var filter = new TaskFilter(Optional.of(user), Optional.empty(), Optional.empty(), false);
+        Set<String> subjects = new TreeSet<>();
+        for (TaskLine line : stories.list(filter, by)) {
+            if (line.who() instanceof Who.Named named) {
+                subjects.add(named.person().subjectId());
+            }
+        }
+        if (subjects.size() != 1) {
+            throw new IllegalArgumentException(
+                    subjects.isEmpty()
+                            ? "no task is for a person who is called that: name provider:id"
+                            : "several people are called that: name one of " + String.join(", ", subjects));
+        }
+        return subjects.iterator().next();
     }
 
     private Reply downstream(Asked asked) throws Exception {

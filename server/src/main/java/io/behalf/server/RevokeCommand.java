@@ -46,7 +46,10 @@ final class RevokeCommand implements Callable<Integer> {
         @Option(names = "--task", paramLabel = "ID", description = "One task.")
         private @Nullable String task;
 
-        @Option(names = "--user", paramLabel = "U", description = "All of a person's tasks: provider:id.")
+        @Option(
+                names = "--user",
+                paramLabel = "U",
+                description = "All of a person's tasks: provider:id, e-mail address or name.")
         private @Nullable String user;
 
         @Option(names = "--agent", paramLabel = "A", description = "An agent's tasks, and its part in those of others.")

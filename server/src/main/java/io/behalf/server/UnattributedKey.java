@@ -3,6 +3,7 @@ package io.behalf.server;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
@@ -16,10 +17,7 @@ record UnattributedKey(SecretKey hmac) {
     static UnattributedKey open(DataDirectory data) throws IOException {
         Path file = data.path().resolve("keys").resolve("unattributed.key");
         if (!Files.exists(file)) {
-            byte[] key = new byte[BYTES];
-            new SecureRandom().nextBytes(key);
-            Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-            Files.write(file, key, StandardOpenOption.WRITE, StandardOpenOption.DSYNC);
+            make(file);
         }
         byte[] key = Files.readAllBytes(file);
         if (key.length != BYTES) {
@@ -27,6 +25,17 @@ record UnattributedKey(SecretKey hmac) {
                     + ". Restore it, or remove it if nobody will check the MACs of unattributed calls.");
         }
         return new UnattributedKey(new SecretKeySpec(key, "HmacSHA256"));
+    }
+
+    /** Whole or not at all: the name appears only once the bytes are on the disk. */
+    private static void make(Path file) throws IOException {
+        byte[] key = new byte[BYTES];
+        new SecureRandom().nextBytes(key);
+        Path unnamed = file.resolveSibling(file.getFileName() + ".new");
+        Files.deleteIfExists(unnamed);
+        Files.createFile(unnamed, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        Files.write(unnamed, key, StandardOpenOption.WRITE, StandardOpenOption.DSYNC);
+        Files.move(unnamed, file, StandardCopyOption.ATOMIC_MOVE);
     }
 
     @Override

@@ -106,6 +106,18 @@ class ServerTest {
     }
 
     @Test
+    void aPersonIsStoppedByWhateverTheyAreCalled() {
+        try (RunningTask task = running.task(running.agent("named"), "bob", "openai:chat")) {
+            assertThat(revoke("--user", "nobody@example.test", "--dry-run").err())
+                    .contains("name provider:id");
+            assertThat(revoke("--user", "bob@example.test", "--dry-run").out())
+                    .contains(task.task().value());
+            assertThat(revoke("--user", "development:u-1002", "--dry-run").out())
+                    .contains(task.task().value());
+        }
+    }
+
+    @Test
     void whoeverAsksOverTheNetworkNeedsTheToken() {
         for (String path : List.of("/tasks", "/server", "/search?task=tsk_1", "/records/rec_1")) {
             var answer = running.send(running.request("GET", Api.ROOT + path, ""));
