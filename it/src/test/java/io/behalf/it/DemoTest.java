@@ -10,9 +10,11 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** {@code behalf demo} tells the truth, in time, and what it leaves behind answers the commands that it prints. */
 @Tag("slow")
+@Isolated("how soon the stop bites is measured")
 class DemoTest {
     private static final Duration WHOLE_STORY = Duration.ofSeconds(60);
     private static final int MOST_LINES = 40;

@@ -219,6 +219,8 @@ class MainJobTest {
         assertThat(server.told(
                         "task", "--token", asked.path("delegation").path("jti").asText()))
                 .isEqualTo(page);
+        var planned = asked.path("ending").path("tool_calls").path(0).path("id").asText();
+        assertThat(server.told("task", "--tool-call", planned)).isEqualTo(page);
         return told;
     }
 
