@@ -11,6 +11,9 @@ import java.util.List;
  * deletion needs its folder forced.
  */
 interface Disk {
+    /** Ends the name of a file until it is whole. */
+    String UNFINISHED = ".tmp";
+
     /** An open file. Used by one thread, which nobody interrupts: an interrupt would close the file under it. */
     interface Handle extends AutoCloseable {
         /** All of {@code bytes}. */
@@ -52,7 +55,7 @@ interface Disk {
 
     /** Puts a whole file in its place, so that a reader sees all of it or the one before. Not durable yet. */
     default void put(String path, ByteBuffer bytes) throws IOException {
-        String temporary = path + ".tmp";
+        String temporary = path + UNFINISHED;
         try (Handle file = create(temporary)) {
             file.write(bytes, 0);
         }
@@ -61,7 +64,7 @@ interface Disk {
 
     /** As {@link #put}, and durable when it returns; after a crash inside, the file is the old one or the new one. */
     default void replace(String path, byte[] bytes) throws IOException {
-        String temporary = path + ".tmp";
+        String temporary = path + UNFINISHED;
         try (Handle file = create(temporary)) {
             file.write(ByteBuffer.wrap(bytes), 0);
             file.force(); // before the rename, or the name could point at an empty file

@@ -12,9 +12,12 @@ import io.behalf.core.merkle.VerifierKey;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -240,12 +243,31 @@ public final class Verification {
         if (!Files.exists(tiles)) {
             return List.of();
         }
-        try (var files = Files.walk(tiles)) {
-            return files.filter(file -> !Files.isDirectory(file))
-                    .map(this::relative)
-                    .sorted()
-                    .toList();
-        }
+        List<String> found = new ArrayList<>();
+        Files.walkFileTree(tiles, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+                found.add(relative(file));
+                return FileVisitResult.CONTINUE;
+            }
+
+            /** Partial tiles go when their tile is full, also while this looks; any other file that lacks is missed later. */
+            @Override
+            public FileVisitResult visitFileFailed(Path file, IOException fault) throws IOException {
+                if (fault instanceof NoSuchFileException) {
+                    return FileVisitResult.CONTINUE;
+                }
+                throw fault;
+            }
+        });
+        return found.stream().filter(file -> !isUnfinished(file)).sorted().toList();
+    }
+
+    /** A tile on its way, or left by a crash: nobody is served it, and only its renaming makes it part of the log. */
+    private static boolean isUnfinished(String file) {
+        return file.endsWith(Disk.UNFINISHED)
+                && TilePath.parse(file.substring(0, file.length() - Disk.UNFINISHED.length()))
+                        .fold(_ -> true, _ -> false);
     }
 
     private static Optional<String> stranger(List<String> files, long size) {

@@ -203,6 +203,7 @@ class VerificationTest {
                 "tile/entries/000.p/9",
                 "tile/1/000",
                 "tile/notes",
+                "tile/notes.tmp",
                 "tile/2/000.p/1")) {
             Path file = copy.resolve(stranger);
             Files.createDirectories(file.getParent());
@@ -222,6 +223,12 @@ class VerificationTest {
         Collections.swap(entries, 5, 6);
         Files.write(earlier, EntryBundle.encode(entries.subList(0, 40)));
         assertThat(verify().finding().orElseThrow().file()).contains("tile/entries/002.p/40");
+    }
+
+    @Test
+    void aTileThatIsNotWholeYetIsNoPartOfTheLog() throws IOException {
+        Files.write(copy.resolve("tile/0/002.p/87.tmp"), new byte[32]);
+        assertThat(verify().finding()).isEmpty();
     }
 
     @Test
