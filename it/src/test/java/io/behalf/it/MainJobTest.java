@@ -124,6 +124,24 @@ class MainJobTest {
         }
     }
 
+    /** Where there is no browser the same steps by HTTP lead to the same approval. */
+    @Test
+    void isApprovedWithoutABrowserToo() throws Exception {
+        try (var bob = new Person.ByHttp();
+                var agent = AgentProgram.start(run(), job.server().environment())) {
+            var page = URI.create(agent.told(APPROVAL_PAGE).group());
+            assertThat(bob.approve(page, "bob")).contains(MainJob.TASK);
+
+            var task = agent.until("tools").last().path("task").asText();
+            assertThat(agent.end()).isZero();
+            isClosed(task);
+            var told = job.server().api("/tasks/" + task);
+            assertThat(told.path("person").path("name").asText()).isEqualTo("Bob Baker");
+            assertThat(told.path("chain").path("closed").path("reason").asText())
+                    .isEqualTo("task_ended");
+        }
+    }
+
     /** The agent is a program in JavaScript that knows nothing of Behalf; this is what a person types before it. */
     private static List<String> run() {
         return Stream.concat(
