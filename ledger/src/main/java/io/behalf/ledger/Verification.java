@@ -251,7 +251,7 @@ public final class Verification {
                 return FileVisitResult.CONTINUE;
             }
 
-            /** Partial tiles go when their tile is full, also while this looks; any other file that lacks is missed later. */
+            // partial tiles go when their tile is full, also while this looks; any other that lacks is missed later
             @Override
             public FileVisitResult visitFileFailed(Path file, IOException fault) throws IOException {
                 if (fault instanceof NoSuchFileException) {
