@@ -126,16 +126,18 @@ final class Demo {
                 .toCompletableFuture()
                 .orTimeout(10, TimeUnit.SECONDS)
                 .join();
-        for (int call = 0; call < CALLS_BEFORE; call++) {
-            http.send(
-                    HttpRequest.newBuilder(service.server().address().resolve("/customers/" + (4711 + call)))
-                            .header("Authorization", "Bearer " + key)
-                            .build(),
-                    BodyHandlers.discarding());
+        try {
+            for (int call = 0; call < CALLS_BEFORE; call++) {
+                http.send(
+                        HttpRequest.newBuilder(service.server().address().resolve("/customers/" + (4711 + call)))
+                                .header("Authorization", "Bearer " + key)
+                                .build(),
+                        BodyHandlers.discarding());
+            }
+            return service.service().log();
+        } finally {
+            var _ = service.server().close();
         }
-        List<CustomerService.Line> log = service.service().log();
-        var _ = service.server().close();
-        return log;
     }
 
     private AuthorityClient register(String id, Set<String> mayHandOverTo) {

@@ -5,10 +5,7 @@ import io.behalf.server.TaskStory.Change;
 import io.behalf.server.TaskStory.Stopped;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.time.Clock;
 import java.time.ZoneId;
 import java.util.ArrayList;
@@ -55,7 +52,7 @@ final class DemoCommand implements Callable<Integer> {
         Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(true));
         try (AutoCloseable _ =
                 () -> vertx.close().toCompletionStage().toCompletableFuture().join()) {
-            int port = stay ? ConfigurationReader.DEFAULT_PORT : freePort();
+            int port = stay ? ConfigurationReader.DEFAULT_PORT : Development.freePort();
             try (Development parts = Development.start(vertx, port, directory, Map.of(), clock)) {
                 Demo.Played played;
                 try (Server server = Server.start(vertx, parts.configuration(), directory, System.getenv(), clock)) {
@@ -141,12 +138,6 @@ final class DemoCommand implements Callable<Integer> {
             latch.await();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        }
-    }
-
-    private static int freePort() throws IOException {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
         }
     }
 }

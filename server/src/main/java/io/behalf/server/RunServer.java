@@ -1,13 +1,10 @@
 package io.behalf.server;
 
-import io.behalf.authority.DevelopmentProvider;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.http.HttpMethod;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
@@ -51,25 +48,15 @@ final class RunServer implements AutoCloseable {
         Clock clock = Clock.systemUTC();
         Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(true));
         opened(() -> vertx.close().await());
-        Development parts = opened(Development.start(vertx, freePort(), data, environment, clock));
+        Development parts = opened(Development.start(vertx, Development.freePort(), data, environment, clock));
         ServeCommand.logFrom(parts.configuration().logLevel());
         Server server = opened(Server.start(vertx, parts.configuration(), data, environment, clock));
         told.println("No server runs on " + data.path() + ": one in development mode was started for this run.");
-        server.people()
-                .map(DevelopmentProvider::passwords)
-                .ifPresent(passwords -> passwords.forEach(
-                        (name, password) -> told.println("  pretend person " + name + ", password " + password)));
+        server.tellPeople(told);
         // whoever is told to stop while nobody has approved yet still closes the ledger properly
         Thread closing = new Thread(this::closeAll);
         Runtime.getRuntime().addShutdownHook(closing);
         hook = Optional.of(closing);
-    }
-
-    /** The usual port may be another server's, and nobody needs to know this one's. */
-    private static int freePort() throws IOException {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
     }
 
     private <T extends AutoCloseable> T opened(T part) {

@@ -1,6 +1,5 @@
 package io.behalf.server;
 
-import io.behalf.authority.DevelopmentProvider;
 import io.behalf.ledger.LedgerFault;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -116,10 +115,7 @@ final class ServeCommand implements Callable<Integer> {
         if (where.development()) {
             out.println("Development mode: this machine only. Do not show it to anybody else.");
         }
-        server.people()
-                .map(DevelopmentProvider::passwords)
-                .ifPresent(passwords -> passwords.forEach(
-                        (name, password) -> out.println("  pretend person " + name + ", password " + password)));
+        server.tellPeople(out);
         server.configuration()
                 .routes()
                 .forEach(route -> out.println("  " + where.base() + route.prefix() + "  ->  " + route.upstream()));

@@ -24,6 +24,7 @@ import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.Router;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.net.URI;
@@ -358,6 +359,13 @@ final class Server implements AutoCloseable {
     /** The pretend people, where the configuration has them. */
     Optional<DevelopmentProvider> people() {
         return people;
+    }
+
+    /** Their passwords, for whoever started the server and nobody else. */
+    void tellPeople(PrintWriter told) {
+        people.map(DevelopmentProvider::passwords)
+                .ifPresent(passwords -> passwords.forEach(
+                        (name, password) -> told.println("  pretend person " + name + ", password " + password)));
     }
 
     /** Completes when the ledger has stopped by itself: nothing can be recorded any more, so nothing is answered. */

@@ -40,7 +40,7 @@ class RunAsConfiguredAgentTest {
     void start() throws IOException {
         data = new DataDirectory(folder.resolve("data"));
         Clock clock = Clock.systemUTC();
-        Development pretend = Development.start(vertx, RunningServer.freePort(), data, Map.of(), clock);
+        Development pretend = Development.start(vertx, Development.freePort(), data, Map.of(), clock);
         parts = Optional.of(pretend);
         server = Optional.of(Server.start(vertx, withAgent(pretend.configuration()), data, Map.of(), clock));
     }

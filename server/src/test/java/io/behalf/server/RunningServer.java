@@ -16,8 +16,6 @@ import io.behalf.sdk.RunningTask;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -46,7 +44,7 @@ final class RunningServer implements AutoCloseable {
 
     private RunningServer(Path folder) throws IOException {
         data = new DataDirectory(folder.resolve("data"));
-        int port = freePort();
+        int port = Development.freePort();
         parts = Development.start(vertx, port, data, environment, Clock.systemUTC());
         server = start();
     }
@@ -141,12 +139,6 @@ final class RunningServer implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AssertionError(e);
-        }
-    }
-
-    static int freePort() throws IOException {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
         }
     }
 

@@ -38,7 +38,7 @@ class ServeCommandTest {
             CommandRun run = CommandRun.of(
                     "serve",
                     "--port",
-                    RunningServer.freePort(),
+                    Development.freePort(),
                     "--data",
                     other.data().path());
             assertThat(run.exit()).isEqualTo(Exit.USAGE);
@@ -76,7 +76,7 @@ class ServeCommandTest {
         RunningServer.in(folder).close();
         Path checkpoint = data.resolve("ledger/main/checkpoint");
         Files.writeString(checkpoint, Files.readString(checkpoint).replaceFirst("\n[0-9]+\n", "\n7\n"));
-        CommandRun run = CommandRun.of("serve", "--port", RunningServer.freePort(), "--data", data);
+        CommandRun run = CommandRun.of("serve", "--port", Development.freePort(), "--data", data);
         assertThat(run.exit()).isEqualTo(Exit.NO);
         assertThat(run.err()).contains("checkpoint").doesNotContain("at io.behalf");
     }
@@ -90,7 +90,7 @@ class ServeCommandTest {
                 ledger:
                   origin: example.com/log
                   pin-file: pin
-                """.formatted(RunningServer.freePort()));
+                """.formatted(Development.freePort()));
         CommandRun run = CommandRun.of("serve", "--config", file, "--data", data);
         assertThat(run.exit()).isEqualTo(Exit.USAGE);
         assertThat(run.err()).contains("development mode");
@@ -98,7 +98,7 @@ class ServeCommandTest {
 
     @Test
     void theBuiltInProviderOutsideDevelopmentMode() throws IOException {
-        int port = RunningServer.freePort();
+        int port = Development.freePort();
         Path file = Files.writeString(folder.resolve("behalf.yaml"), """
                 server:
                   port: %d
