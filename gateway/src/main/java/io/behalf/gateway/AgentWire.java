@@ -36,11 +36,6 @@ final class AgentWire {
         this.request = request;
         this.response = request.response();
         response.exceptionHandler(_ -> {}); // a write into a broken connection; closeHandler tells of it
-        if (request.headers().contains(HttpHeaders.TRANSFER_ENCODING)) {
-            // RFC 9112 §6.1: a length may have stood beside the chunks, and somebody before us may have believed it, so
-            // that what he takes for a body we would take for the next request
-            response.endHandler(_ -> request.connection().close());
-        }
     }
 
     /** Called once, when the agent goes away before its answer has ended. */
@@ -117,7 +112,6 @@ final class AgentWire {
         Passage passage = intent.arrival.passage();
         Note note = new Note(refusal, Optional.of(intent.record), intent.task());
         if (!response.headWritten()) {
-            response.headers().clear();
             say(note.record(), note.task(), intent.arrival.trace());
             if (refusal.reason().challenges()) {
                 challenge(refusal, passage);
@@ -180,9 +174,6 @@ final class AgentWire {
 
     private void say(Optional<String> record, Optional<String> task, TraceContext trace) {
         MultiMap headers = response.headers();
-        if (request.headers().contains(HttpHeaders.TRANSFER_ENCODING)) {
-            headers.set(HttpHeaders.CONNECTION, "close");
-        }
         headers.set(HttpHeaders.CACHE_CONTROL, "private, no-store");
         headers.set("traceparent", trace.header());
         record.ifPresent(id -> headers.set("Behalf-Record", id));

@@ -466,7 +466,7 @@ public final class GatewayBench {
         @Override
         public Future<?> start() {
             return vertx.createHttpServer(Gateway.serverOptions())
-                    .requestHandler(gateway.handler())
+                    .requestHandler(new ChunkedIsLast(gateway.handler()))
                     .listen(port, "127.0.0.1");
         }
     }

@@ -89,22 +89,26 @@ class HostileRequestTest {
     /** The HTTP layer drops a length beside chunks without a word, so what follows on the connection is never believed. */
     @Test
     void aSecondRequestHiddenBehindTwoLengths() throws Exception {
-        try (World other = new World();
-                Wire wire = other.connect()) {
+        int attempts = 50; // whether the second has been read when the first has been answered is a race
+        try (World other = new World()) {
             other.upstream.answersJson("{}");
-            Delegation d = other.delegation();
-            String head = other.request(
-                    "POST",
-                    CHAT,
-                    other.credentials(d, "POST", CHAT)
-                            + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n",
-                    "");
-            String hidden = other.jsonRequest(d, CHAT, ASK);
-            assertThat(head).contains("Content-Length: 0\r\n").contains("Transfer-Encoding: chunked\r\n");
-            wire.send(head + Integer.toHexString(ASK.length()) + "\r\n" + ASK + "\r\n0\r\n\r\n" + hidden);
-            assertThat(wire.receive().header("connection")).contains("close");
-            assertThat(wire.closed()).isTrue();
-            assertThat(other.upstream.received()).singleElement().satisfies(sent -> {
+            for (int attempt = 1; attempt <= attempts; attempt++) {
+                try (Wire wire = other.connect()) {
+                    Delegation d = other.delegation();
+                    String head = other.request(
+                            "POST",
+                            CHAT,
+                            other.credentials(d, "POST", CHAT)
+                                    + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n",
+                            "");
+                    String hidden = other.jsonRequest(d, CHAT, ASK);
+                    assertThat(head).contains("Content-Length: 0\r\n").contains("Transfer-Encoding: chunked\r\n");
+                    wire.send(head + Integer.toHexString(ASK.length()) + "\r\n" + ASK + "\r\n0\r\n\r\n" + hidden);
+                    assertThat(wire.receive().header("connection")).contains("close");
+                    assertThat(wire.closed()).isTrue();
+                }
+            }
+            assertThat(other.upstream.received()).hasSize(attempts).allSatisfy(sent -> {
                 assertThat(sent.body().toString()).isEqualTo(ASK);
                 assertThat(sent.headers().get("content-length")).isEqualTo(String.valueOf(ASK.length()));
                 assertThat(sent.headers().contains("transfer-encoding")).isFalse();

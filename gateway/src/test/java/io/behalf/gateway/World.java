@@ -182,7 +182,7 @@ final class World implements AutoCloseable {
     private final class Server extends AbstractVerticle {
         @Override
         public void start(Promise<Void> started) {
-            var handler = gateway.handler();
+            var handler = new ChunkedIsLast(gateway.handler());
             vertx.createHttpServer(Gateway.serverOptions())
                     .requestHandler(handler)
                     .invalidRequestHandler(handler)

@@ -1,5 +1,6 @@
 package io.behalf.server;
 
+import io.behalf.gateway.ChunkedIsLast;
 import io.behalf.gateway.Gateway;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
@@ -26,17 +27,18 @@ final class FrontDoor extends VerticleBase {
     @Override
     public Future<?> start() {
         Handler<HttpServerRequest> calls = gateway.handler();
+        Handler<HttpServerRequest> either = new ChunkedIsLast(request -> {
+            String path = request.path();
+            // what has no path is no request of anybody's: the gateway says so in the contract's words
+            if (path == null || Gateway.serves(path)) {
+                calls.handle(request);
+            } else {
+                pages.handle(request);
+            }
+        });
         HttpServer listening = vertx.createHttpServer(Gateway.serverOptions())
-                .requestHandler(request -> {
-                    String path = request.path();
-                    // what has no path is no request of anybody's: the gateway says so in the contract's words
-                    if (path == null || Gateway.serves(path)) {
-                        calls.handle(request);
-                    } else {
-                        pages.handle(request);
-                    }
-                })
-                .invalidRequestHandler(calls);
+                .requestHandler(either)
+                .invalidRequestHandler(either);
         server = listening;
         return listening.listen(where.port(), where.address());
     }

@@ -1,0 +1,41 @@
+package io.behalf.gateway;
+
+import io.vertx.core.Handler;
+import io.vertx.core.http.HttpConnection;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import java.util.Collections;
+import java.util.Set;
+import java.util.WeakHashMap;
+
+/**
+ * Believes nothing that follows a request in chunks on its connection. A length may have stood beside the chunks, which the
+ * HTTP layer drops without a word, and somebody before us may have believed it: what he takes for a body, we would take for
+ * the next request (RFC 9112 §6.1). Stands before one event loop's handler and is not shared.
+ */
+public final class ChunkedIsLast implements Handler<HttpServerRequest> {
+    private final Handler<HttpServerRequest> next;
+    /** Closing takes a moment, in which a request that was already read would have its turn. */
+    private final Set<HttpConnection> spent = Collections.newSetFromMap(new WeakHashMap<>());
+
+    public ChunkedIsLast(Handler<HttpServerRequest> next) {
+        this.next = next;
+    }
+
+    @Override
+    public void handle(HttpServerRequest request) {
+        HttpConnection connection = request.connection();
+        if (!spent.isEmpty() && spent.contains(connection)) {
+            connection.close();
+            return;
+        }
+        if (request.headers().contains(HttpHeaders.TRANSFER_ENCODING)) {
+            spent.add(connection);
+            HttpServerResponse response = request.response();
+            response.putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE);
+            response.endHandler(_ -> connection.close());
+        }
+        next.handle(request);
+    }
+}
