@@ -182,6 +182,7 @@ final class Recorder {
                 Optional.empty(),
                 false);
         return write(new AuditRecord.Lifecycle(header, AuditRecord.Event.REFUSALS_SUMMARIZED, BY, data))
+                .onFailure(_ -> turnedAway.restore(all))
                 .mapEmpty();
     }
 

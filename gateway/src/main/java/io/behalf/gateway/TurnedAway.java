@@ -1,6 +1,8 @@
 package io.behalf.gateway;
 
 import io.behalf.core.delegation.Reason;
+import io.behalf.core.json.CanonicalWriter;
+import io.behalf.core.record.RecordEncoder;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -17,14 +19,21 @@ final class TurnedAway {
     /** Refusals of one agent that are recorded in a minute. */
     static final int RECORDED_PER_MINUTE = 60;
 
-    /** Agents and reasons told apart; what comes on top is counted together. */
-    static final int MAX_COUNTED = 1_024;
+    /** Agents whose rate is kept; those of more are counted together. */
+    static final int MAX_AGENTS = 1_024;
+
+    /** What one summary tells apart, in its JSON form, far below what a record's data may have; the rest is counted together. */
+    static final int MAX_SUMMARY_BYTES = 16 << 10;
+
+    /** Beside a counter's name: a colon, a comma and as many digits as a number has. */
+    private static final int COUNTER_BYTES = 21;
 
     private static final Duration MINUTE = Duration.ofMinutes(1);
     private static final String OTHERS = "others";
 
     private final Map<String, Spent> recorded = new HashMap<>();
     private Map<String, Long> counted = new TreeMap<>();
+    private int bytes;
     private @Nullable Instant since;
 
     private static final class Spent {
@@ -43,10 +52,10 @@ final class TurnedAway {
     synchronized boolean record(String agent, Reason reason, Instant now) {
         Spent spent = recorded.get(agent);
         if (spent == null) {
-            if (recorded.size() >= MAX_COUNTED) {
+            if (recorded.size() >= MAX_AGENTS) {
                 recorded.values().removeIf(old -> ended(old, now));
             }
-            if (recorded.size() >= MAX_COUNTED) {
+            if (recorded.size() >= MAX_AGENTS) {
                 count(OTHERS, reason, now);
                 return false;
             }
@@ -66,14 +75,24 @@ final class TurnedAway {
 
     /** @param where the route, as nothing is known of who asked */
     synchronized void count(String where, Reason reason, Instant now) {
-        String key = where + " " + reason.code();
-        if (counted.size() >= MAX_COUNTED && !counted.containsKey(key)) {
-            key = OTHERS + " " + reason.code();
-        }
-        counted.merge(key, 1L, Long::sum);
+        String name = RecordEncoder.bounded(where) + " " + reason.code();
+        add(name, OTHERS + " " + reason.code(), 1);
         if (since == null) {
             since = now;
         }
+    }
+
+    /** @param otherwise what it is counted under when there is no room for its own name: there are only as many as reasons */
+    private void add(String name, String otherwise, long refusals) {
+        if (!counted.containsKey(name)) {
+            int more = new CanonicalWriter().string(name).length() + COUNTER_BYTES;
+            if (bytes + more > MAX_SUMMARY_BYTES) {
+                counted.merge(otherwise, refusals, Long::sum);
+                return;
+            }
+            bytes += more;
+        }
+        counted.merge(name, refusals, Long::sum);
     }
 
     /** What was counted since the last time; null if nothing. */
@@ -83,8 +102,15 @@ final class TurnedAway {
         }
         Counted all = new Counted(since, counted);
         counted = new TreeMap<>();
+        bytes = 0;
         since = null;
         return all;
+    }
+
+    /** What was drained could not be recorded, so it stands in the next summary. */
+    synchronized void restore(Counted all) {
+        all.refusals().forEach((name, refusals) -> add(name, OTHERS + name.substring(name.lastIndexOf(' ')), refusals));
+        since = since == null || all.since().isBefore(since) ? all.since() : since;
     }
 
     private static boolean ended(Spent spent, Instant now) {
