@@ -1,15 +1,16 @@
-package io.behalf.verifier;
+package io.behalf.it;
 
 import io.behalf.core.jose.SigningKey;
 import java.math.BigInteger;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.List;
 import java.util.Objects;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
-import org.jspecify.annotations.Nullable;
 
 /**
  * ES256 whose signature depends on key and message alone (RFC 6979), so that vectors made twice are the same bytes. Slow
@@ -17,11 +18,15 @@ import org.jspecify.annotations.Nullable;
  */
 final class DeterministicEcdsa {
     private static final BigInteger P = hex("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff");
-    private static final BigInteger N = hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
+    /** The order of the curve. */
+    static final BigInteger N = hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
+
     private static final BigInteger A = P.subtract(BigInteger.valueOf(3));
     private static final Point G = new Point(
             hex("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"),
             hex("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"));
+
+    private static final List<Point> POWERS = powers();
 
     private record Point(BigInteger x, BigInteger y) {}
 
@@ -37,7 +42,7 @@ final class DeterministicEcdsa {
             BigInteger z =
                     new BigInteger(1, MessageDigest.getInstance("SHA-256").digest(message));
             BigInteger k = nonce(d, z);
-            BigInteger r = Objects.requireNonNull(times(k, G)).x().mod(N);
+            BigInteger r = timesG(k).x().mod(N);
             BigInteger s = k.modInverse(N).multiply(z.add(r.multiply(d))).mod(N);
             byte[] out = new byte[64];
             System.arraycopy(bytes(r), 0, out, 0, 32);
@@ -69,15 +74,23 @@ final class DeterministicEcdsa {
         }
     }
 
-    private static @Nullable Point times(BigInteger k, Point p) {
+    private static Point timesG(BigInteger k) {
         Point sum = null;
-        for (int bit = k.bitLength() - 1; bit >= 0; bit--) {
-            sum = sum == null ? null : add(sum, sum);
+        for (int bit = 0; bit < k.bitLength(); bit++) {
             if (k.testBit(bit)) {
-                sum = sum == null ? p : add(sum, p);
+                sum = sum == null ? POWERS.get(bit) : add(sum, POWERS.get(bit));
             }
         }
-        return sum;
+        return Objects.requireNonNull(sum, "zero is no nonce");
+    }
+
+    /** G, 2G, 4G and so on: half of the work of each signature, done once. */
+    private static List<Point> powers() {
+        List<Point> powers = new ArrayList<>();
+        for (Point p = G; powers.size() < N.bitLength(); p = add(p, p)) {
+            powers.add(p);
+        }
+        return List.copyOf(powers);
     }
 
     /** Of two points whose sum is not the point at infinity, which does not come up below the group's order. */

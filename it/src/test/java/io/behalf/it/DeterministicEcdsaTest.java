@@ -1,4 +1,4 @@
-package io.behalf.verifier;
+package io.behalf.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
