@@ -133,6 +133,10 @@ final class AgentWire {
     void leave() {
         if (!ended && !gone) {
             ended = true;
+            if (response.headWritten() && response.writeQueueFull()) {
+                abort(); // it reads nothing, and would not read the end
+                return;
+            }
             if (answer == null) {
                 response.setStatusCode(202); // as if it had been a notice: what clients ask no more of
             } else if (!response.headWritten()) {

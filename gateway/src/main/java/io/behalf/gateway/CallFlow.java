@@ -289,7 +289,7 @@ final class CallFlow {
         Forwarder.Trip trip = forwarder.trip(mine);
         mine.cutBy(ending -> {
             if (ending.equals(Ending.CUT_BY_CLIENT)) {
-                agent.leave(); // it asked for no answer any more
+                agent.leave(); // it asked for no answer any more, or reads none
             } else {
                 agent.cut(refusal(ending), intent);
             }
@@ -361,7 +361,7 @@ final class CallFlow {
                     yield Future.succeededFuture();
                 }
                 mine.delivering(bytes, seen);
-                yield agent.write(bytes);
+                yield write(bytes, mine, agent);
             }
             case Piece.Last last -> {
                 Optional<CallKey> key = last.answers();
@@ -389,8 +389,14 @@ final class CallFlow {
                         return agent.release(kept.answer(), proof.get());
                     }
                     carrier.delivering(kept.answer(), Tally.NONE);
-                    return agent.write(kept.answer());
+                    return write(kept.answer(), carrier, agent);
                 });
+    }
+
+    private static Future<Void> write(Buffer bytes, OpenCall carrier, AgentWire agent) {
+        Future<Void> taken = agent.write(bytes);
+        carrier.waitsForAgent(taken);
+        return taken;
     }
 
     /** The rule that decides a call also decides whether a list shows it. */

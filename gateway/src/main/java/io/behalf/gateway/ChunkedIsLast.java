@@ -14,12 +14,12 @@ import java.util.WeakHashMap;
  * HTTP layer drops without a word, and somebody before us may have believed it: what he takes for a body, we would take for
  * the next request (RFC 9112 §6.1). Stands before one event loop's handler and is not shared.
  */
-public final class ChunkedIsLast implements Handler<HttpServerRequest> {
+final class ChunkedIsLast implements Handler<HttpServerRequest> {
     private final Handler<HttpServerRequest> next;
     /** Closing takes a moment, in which a request that was already read would have its turn. */
     private final Set<HttpConnection> spent = Collections.newSetFromMap(new WeakHashMap<>());
 
-    public ChunkedIsLast(Handler<HttpServerRequest> next) {
+    ChunkedIsLast(Handler<HttpServerRequest> next) {
         this.next = next;
     }
 

@@ -10,6 +10,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Handler;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import java.time.Clock;
@@ -29,6 +30,9 @@ public final class Gateway {
     static final int MAX_HEADER_BYTES = 64 << 10;
 
     static final int MAX_CHUNK_BYTES = 64 << 10;
+
+    /** Connections that the kernel keeps until they are taken: a burst of them is no reason to turn one away. */
+    private static final int ACCEPT_BACKLOG = 4_096;
 
     private final Vertx vertx;
     private final GatewayConfig config;
@@ -59,12 +63,25 @@ public final class Gateway {
         this.sessions = new Sessions(edges.clock());
     }
 
-    /** Options for a server that carries the gateway: its bounds, and no answer to {@code 100-continue} by itself. */
-    public static HttpServerOptions serverOptions() {
+    /**
+     * A server on the event loop that calls this, which hands on what the gateway can judge, and what is no well-formed HTTP;
+     * to be told where to listen. Its bounds are the gateway's, for whatever else it carries, too.
+     */
+    public static HttpServer server(Vertx vertx, Connections.Limits limits, Handler<HttpServerRequest> next) {
+        Connections connections = new Connections(vertx, limits);
+        Handler<HttpServerRequest> requests = connections.before(new ChunkedIsLast(next));
+        return vertx.createHttpServer(serverOptions())
+                .connectionHandler(connections::opened)
+                .requestHandler(requests)
+                .invalidRequestHandler(requests);
+    }
+
+    private static HttpServerOptions serverOptions() {
         return new HttpServerOptions()
                 .setMaxHeaderSize(MAX_HEADER_BYTES)
                 .setMaxInitialLineLength(Door.MAX_TARGET + 64)
                 .setMaxChunkSize(MAX_CHUNK_BYTES)
+                .setAcceptBacklog(ACCEPT_BACKLOG)
                 // no upgrade in clear text: it would let a body be read under other rules than those it was checked by
                 .setHttp2ClearTextEnabled(false)
                 .setHandle100ContinueAutomatically(false)
@@ -83,7 +100,7 @@ public final class Gateway {
 
     /**
      * A handler for the event loop that calls this, for paths that it {@link #serves}; also for requests that are no
-     * well-formed HTTP ({@code HttpServer.invalidRequestHandler}).
+     * well-formed HTTP. Its server is made by {@link #server}.
      */
     public Handler<HttpServerRequest> handler() {
         GatewayLoop loop = new GatewayLoop(vertx, Loop.current(), config, edges, () -> policy, sessions, turnedAway);

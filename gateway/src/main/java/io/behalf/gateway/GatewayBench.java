@@ -465,8 +465,7 @@ public final class GatewayBench {
 
         @Override
         public Future<?> start() {
-            return vertx.createHttpServer(Gateway.serverOptions())
-                    .requestHandler(new ChunkedIsLast(gateway.handler()))
+            return Gateway.server(vertx, Connections.Limits.of(Connections.Limits.MOST), gateway.handler())
                     .listen(port, "127.0.0.1");
         }
     }

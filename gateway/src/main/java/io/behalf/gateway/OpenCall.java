@@ -44,6 +44,7 @@ final class OpenCall {
     private long bytes;
     private long deadlineNanos;
     private End whenOverdue = End.TIMEOUT;
+    private Future<Void> agentTakes = Future.succeededFuture();
     private @Nullable Consumer<Ending> cutter;
     private @Nullable Future<Recorder.Outcome> outcome;
 
@@ -107,6 +108,14 @@ final class OpenCall {
         deadlineNanos = System.nanoTime() + intent.call().route().idleTimeout().toNanos();
     }
 
+    /** Until the agent has taken what it was sent, its silence is counted, and not the upstream's. */
+    void waitsForAgent(Future<Void> taken) {
+        if (!taken.isComplete()) {
+            agentTakes = taken;
+            taken.onSuccess(_ -> heard());
+        }
+    }
+
     /** The wire is lost, and the answer may arrive on another until then. */
     void waitUntil(long nanos, End otherwise) {
         deadlineNanos = nanos;
@@ -118,6 +127,9 @@ final class OpenCall {
     }
 
     Ending overdueEnding() {
+        if (!agentTakes.isComplete()) {
+            return Ending.CUT_BY_CLIENT;
+        }
         return whenOverdue == End.TIMEOUT
                 ? Ending.of(End.TIMEOUT, Reason.UPSTREAM_UNAVAILABLE)
                 : new Ending(whenOverdue, Optional.empty());

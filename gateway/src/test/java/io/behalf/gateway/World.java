@@ -30,6 +30,7 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -49,6 +50,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
@@ -67,6 +69,10 @@ final class World implements AutoCloseable {
     static final SecretKey MAC_KEY = new SecretKeySpec(new byte[32], Macs.ALGORITHM);
     static final SecretKey LOG_KEY = new SecretKeySpec("of the log".getBytes(StandardCharsets.UTF_8), Macs.ALGORITHM);
 
+    /** Below those that connections are given, of which one could take it before the server has it. */
+    private static final AtomicInteger NEXT_PORT =
+            new AtomicInteger(ThreadLocalRandom.current().nextInt(16_000, 30_000));
+
     final SigningKey authority = SigningKey.generate();
     final SigningKey agent = SigningKey.generate();
     final RecordingLedger ledger = new RecordingLedger();
@@ -76,6 +82,7 @@ final class World implements AutoCloseable {
     final FakeUpstream upstream;
     final Gateway gateway;
     final int port;
+    private final Connections.Limits limits;
     private final String base;
     private volatile IssuerKeys keys = IssuerKeys.of(authority.publicKey());
     private volatile @Nullable IssuerKeys keysAfterRefresh;
@@ -91,6 +98,12 @@ final class World implements AutoCloseable {
     }
 
     World(UnaryOperator<Route> change, PolicySource policy) throws Exception {
+        this(change, policy, Connections.Limits.of(Connections.Limits.MOST));
+    }
+
+    /** @param limits of each of the two event loops */
+    World(UnaryOperator<Route> change, PolicySource policy, Connections.Limits limits) throws Exception {
+        this.limits = limits;
         upstream = new FakeUpstream(vertx);
         port = freePort();
         base = "http://127.0.0.1:" + port;
@@ -182,10 +195,7 @@ final class World implements AutoCloseable {
     private final class Server extends AbstractVerticle {
         @Override
         public void start(Promise<Void> started) {
-            var handler = new ChunkedIsLast(gateway.handler());
-            vertx.createHttpServer(Gateway.serverOptions())
-                    .requestHandler(handler)
-                    .invalidRequestHandler(handler)
+            Gateway.server(vertx, limits, gateway.handler())
                     .listen(port, "127.0.0.1")
                     .<Void>mapEmpty()
                     .onComplete(started);
@@ -371,9 +381,15 @@ final class World implements AutoCloseable {
     }
 
     private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
+        for (int attempt = 0; attempt < 1_000; attempt++) {
+            int next = NEXT_PORT.getAndIncrement();
+            try (ServerSocket _ = new ServerSocket(next, 1, InetAddress.getLoopbackAddress())) {
+                return next;
+            } catch (BindException taken) {
+                // by somebody else's server
+            }
         }
+        throw new IOException("no free port up to " + NEXT_PORT.get());
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.behalf.server;
 
-import io.behalf.gateway.ChunkedIsLast;
+import com.sun.management.UnixOperatingSystemMXBean;
+import io.behalf.gateway.Connections;
 import io.behalf.gateway.Gateway;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
@@ -8,26 +9,47 @@ import io.vertx.core.VerticleBase;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.Router;
+import java.lang.management.ManagementFactory;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** One event loop's share of the server's address: calls go to the gateway, everything else to the pages and endpoints. */
 final class FrontDoor extends VerticleBase {
+    /** Open files that are no connections: jars, segments of the ledger, the store. */
+    private static final int OTHER_FILES = 512;
+
+    /** Connections of one event loop, however few files this process may have open. */
+    static final int FEWEST = 64;
+
     private final Configuration.Listening where;
     private final Gateway gateway;
     private final Router pages;
+    private final Connections.Limits limits;
     private @Nullable HttpServer server;
 
-    FrontDoor(Configuration.Listening where, Gateway gateway, Router pages) {
+    FrontDoor(Configuration.Listening where, Gateway gateway, Router pages, Connections.Limits limits) {
         this.where = where;
         this.gateway = gateway;
         this.pages = pages;
+        this.limits = limits;
+    }
+
+    /**
+     * As many connections as this process may have open: each may need another one, at an upstream, and none may take the
+     * last file from the ledger.
+     */
+    static Connections.Limits limits(int loops) {
+        long files = ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
+                ? unix.getMaxFileDescriptorCount()
+                : Long.MAX_VALUE;
+        long each = (files - OTHER_FILES) / 2 / loops;
+        return Connections.Limits.of(Math.clamp(each, FEWEST, Connections.Limits.MOST));
     }
 
     @Override
     public Future<?> start() {
         Handler<HttpServerRequest> calls = gateway.handler();
-        Handler<HttpServerRequest> either = new ChunkedIsLast(request -> {
+        HttpServer listening = Gateway.server(vertx, limits, request -> {
             String path = request.path();
             // what has no path is no request of anybody's: the gateway says so in the contract's words
             if (path == null || Gateway.serves(path)) {
@@ -36,9 +58,6 @@ final class FrontDoor extends VerticleBase {
                 pages.handle(request);
             }
         });
-        HttpServer listening = vertx.createHttpServer(Gateway.serverOptions())
-                .requestHandler(either)
-                .invalidRequestHandler(either);
         server = listening;
         return listening.listen(where.port(), where.address());
     }

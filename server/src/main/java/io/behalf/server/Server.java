@@ -300,7 +300,8 @@ final class Server implements AutoCloseable {
         var where = configuration.server();
         int loops = Math.clamp(Runtime.getRuntime().availableProcessors(), 1, MAX_LOOPS);
         Future<String> deployed = vertx.deployVerticle(
-                () -> new FrontDoor(where, gateway, pages), new DeploymentOptions().setInstances(loops));
+                () -> new FrontDoor(where, gateway, pages, FrontDoor.limits(loops)),
+                new DeploymentOptions().setInstances(loops));
         try {
             String id = await(deployed);
             opened(() -> {

@@ -1,0 +1,312 @@
+package io.behalf.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.UnixOperatingSystemMXBean;
+import io.behalf.core.delegation.Delegation;
+import io.behalf.core.record.AuditRecord;
+import io.behalf.core.record.AuditRecord.End;
+import io.behalf.policy.PolicySource;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServerResponse;
+import java.io.Closeable;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Test;
+
+/** Who says little and keeps what he holds: he is let go, or makes room, and a call that takes its time is left alone. */
+class SlowClientTest {
+    private static final String CHAT = "/llm/openai/v1/chat/completions";
+    private static final String ASK = "{\"model\":\"small\",\"stream\":true}";
+    private static final Duration SHORT = Duration.ofMillis(400);
+    private static final Duration LONG = Duration.ofMinutes(5);
+    private static final Connections.Limits BRIEF = new Connections.Limits(100, SHORT, SHORT);
+
+    @Test
+    void aConnectionThatNeverSendsAWholeHeadIsClosed() throws Exception {
+        try (World world = world(BRIEF);
+                Wire silent = world.connect();
+                Wire half = world.connect()) {
+            half.send("GET /llm/openai/v1/models HTTP/1.1\r\nHost: 127.0.0.1");
+            assertThat(silent.closed()).isTrue();
+            assertThat(half.closed()).isTrue();
+            assertThat(world.ledger.records()).isEmpty();
+        }
+    }
+
+    @Test
+    void aHeadThatTricklesInIsNotWaitedForForEver() throws Exception {
+        try (World world = world(BRIEF);
+                Socket socket = new Socket(InetAddress.getLoopbackAddress(), world.port)) {
+            long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+            boolean closed = false;
+            while (!closed && System.nanoTime() < deadline) {
+                try {
+                    socket.getOutputStream().write('x');
+                    Thread.sleep(50);
+                } catch (IOException reset) {
+                    closed = true;
+                }
+            }
+            assertThat(closed).isTrue();
+        }
+    }
+
+    @Test
+    void aConnectionIsKeptForTheNextRequestForAWhileOnly() throws Exception {
+        try (World world = world(new Connections.Limits(100, LONG, SHORT));
+                Wire wire = world.connect()) {
+            world.upstream.answersJson("{}");
+            Delegation d = world.delegation();
+            for (int call = 0; call < 3; call++) {
+                assertThat(wire.send(world.jsonRequest(d, CHAT, ASK)).receive().status())
+                        .isEqualTo(200);
+            }
+            assertThat(wire.closed()).isTrue();
+        }
+    }
+
+    @Test
+    void aBodyThatNobodyWaitsForKeepsNoConnectionOpen() throws Exception {
+        try (World world = world(new Connections.Limits(100, LONG, SHORT));
+                Wire wire = world.connect()) {
+            String head = world.request("POST", CHAT, "Content-Type: application/json\r\n", "x".repeat(100));
+            wire.send(head.substring(0, head.length() - 99));
+            assertThat(wire.receive().status()).isEqualTo(401);
+            assertThat(wire.closed()).isTrue();
+        }
+    }
+
+    /** A model that thinks for minutes says nothing meanwhile, and whoever waits for it has nothing to say either. */
+    @Test
+    void aCallMayBeSilentForAsLongAsItsRouteAllows() throws Exception {
+        CompletableFuture<HttpServerResponse> before = new CompletableFuture<>();
+        CompletableFuture<HttpServerResponse> within = new CompletableFuture<>();
+        try (World world = world(BRIEF);
+                Wire thinking = world.connect();
+                Wire pausing = world.connect()) {
+            world.upstream.answers((_, response) -> before.complete(response));
+            thinking.send(world.jsonRequest(world.delegation(), CHAT, ASK));
+            before.get(10, TimeUnit.SECONDS);
+            world.upstream.answers((_, response) -> {
+                stream(response).write("data: {}\n\n");
+                within.complete(response);
+            });
+            pausing.send(world.jsonRequest(world.delegation(), CHAT, ASK));
+            pausing.head();
+            pausing.chunk();
+            try (Wire idle = world.connect()) {
+                assertThat(idle.closed()).isTrue(); // so that what is idle has been looked for
+            }
+            Thread.sleep(SHORT.multipliedBy(4));
+
+            stream(before.get()).end("data: [DONE]\n\n");
+            within.get().end("data: [DONE]\n\n");
+            assertThat(thinking.receive().body()).isEqualTo("data: [DONE]\n\n");
+            assertThat(pausing.untilEnd()).isEqualTo("data: [DONE]\n\n");
+            assertThat(world.records(AuditRecord.Outcome.class))
+                    .hasSize(2)
+                    .allSatisfy(outcome -> assertThat(outcome.outcome().end()).isEqualTo(End.COMPLETE));
+        }
+    }
+
+    @Test
+    void oneSocketOrFiveThousandThatTrickleShutNobodyOut() throws Exception {
+        int most = 200;
+        try (World world = world(new Connections.Limits(most, LONG, LONG));
+                Crowd crowd = new Crowd()) {
+            CompletableFuture<HttpServerResponse> running = new CompletableFuture<>();
+            world.upstream.answers((_, response) -> {
+                stream(response).write("data: {}\n\n");
+                running.complete(response);
+            });
+            Delegation d = world.delegation();
+            try (Wire before = world.connect()) {
+                before.send(world.jsonRequest(d, CHAT, ASK));
+                before.head();
+                before.chunk();
+                running.get(10, TimeUnit.SECONDS);
+                world.upstream.answersJson("{}");
+
+                for (int i = 0; i < crowdOf(5_000); i++) {
+                    crowd.join(world.port, "POST " + CHAT + " HTTP/1.1\r\nX-Slow: ");
+                    if (i % 500 == 0) {
+                        assertThat(world.post(d, CHAT, ASK).status()).isEqualTo(200);
+                    }
+                }
+                for (int i = 0; i < 10; i++) {
+                    assertThat(world.post(d, CHAT, ASK).status()).isEqualTo(200);
+                }
+                running.get().end("data: [DONE]\n\n");
+                assertThat(before.untilEnd()).isEqualTo("data: [DONE]\n\n"); // it made no room for anybody
+            }
+            crowd.awaitAtMost(2 * most);
+        }
+    }
+
+    @Test
+    void whoHoldsAnsweredConnectionsOrUnfinishedRequestsMakesRoomToo() throws Exception {
+        int most = 40;
+        try (World world = world(new Connections.Limits(most, LONG, LONG));
+                Crowd crowd = new Crowd()) {
+            world.upstream.answersJson("{}");
+            Delegation d = world.delegation();
+            for (int i = 0; i < 3 * most; i++) {
+                crowd.join(world.port, world.request("GET", "/llm/nobody/v1/models", "", ""));
+            }
+            assertThat(world.post(d, CHAT, ASK).status()).isEqualTo(200);
+            for (int i = 0; i < 3 * most; i++) {
+                String whole = world.jsonRequest(d, CHAT, ASK);
+                crowd.join(world.port, whole.substring(0, whole.length() - 1));
+            }
+            assertThat(world.post(d, CHAT, ASK).status()).isEqualTo(200);
+            crowd.awaitAtMost(2 * most);
+        }
+    }
+
+    /** Where everybody is being served there is no room to be made: whoever comes is told at once. */
+    @Test
+    void aCallThatIsRunningIsNeverCutForANewOne() throws Exception {
+        int most = 3;
+        try (World world = world(new Connections.Limits(most, LONG, LONG))) {
+            world.upstream.answers((_, response) -> stream(response).write("data: {}\n\n"));
+            List<Wire> running = new ArrayList<>();
+            int turnedAway = 0;
+            for (int i = 0; i < 4 * most; i++) {
+                Wire wire = world.connect();
+                try {
+                    wire.send(world.jsonRequest(world.delegation(), CHAT, ASK)).head();
+                    wire.chunk();
+                    running.add(wire);
+                } catch (IOException closed) {
+                    wire.close();
+                    turnedAway++;
+                }
+            }
+            assertThat(running).hasSizeBetween(most, 2 * most); // two event loops, between which the kernel chose
+            assertThat(turnedAway).isEqualTo(4 * most - running.size());
+            assertThat(world.records(AuditRecord.Intent.class)).hasSameSizeAs(running);
+            assertThat(world.records(AuditRecord.Outcome.class)).isEmpty();
+            for (Wire wire : running) {
+                wire.close();
+            }
+        }
+    }
+
+    /** The upstream has said all it had to say: it is not its silence that ends the call. */
+    @Test
+    void aReaderThatStopsReadingIsWhoCuts() throws Exception {
+        Duration patience = Duration.ofMillis(700);
+        try (World world = new World(route -> route.withTimeouts(LONG, patience));
+                Wire wire = world.connect()) {
+            Buffer event = Buffer.buffer("data: {\"pad\":\"" + "x".repeat(60_000) + "\"}\n\n");
+            world.upstream.answers((_, response) -> endless(stream(response), event));
+            wire.send(world.jsonRequest(world.delegation(), CHAT, ASK));
+            wire.head();
+            assertThat(world.outcome().outcome().end()).isEqualTo(End.CUT_BY_CLIENT);
+            world.upstream.awaitBroken();
+            assertThat(readToTheEnd(wire)).isFalse();
+        }
+    }
+
+    /** Whether the answer has a proper end. */
+    private static boolean readToTheEnd(Wire wire) {
+        try {
+            wire.untilEnd();
+            return true;
+        } catch (IOException brokeOff) {
+            return false;
+        }
+    }
+
+    private static void endless(HttpServerResponse response, Buffer again) {
+        while (!response.closed() && !response.writeQueueFull()) {
+            response.write(again);
+        }
+        if (!response.closed()) {
+            response.drainHandler(_ -> endless(response, again));
+        }
+    }
+
+    private static World world(Connections.Limits limits) throws Exception {
+        return new World(UnaryOperator.identity(), PolicySource.BUILT_IN, limits);
+    }
+
+    private static HttpServerResponse stream(HttpServerResponse response) {
+        return response.putHeader("content-type", "text/event-stream").setChunked(true);
+    }
+
+    /** As many as asked for, or as many as this machine lets a process hold both ends of. */
+    private static int crowdOf(int wanted) {
+        long files = ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
+                ? unix.getMaxFileDescriptorCount()
+                : 1_024;
+        return (int) Math.min(wanted, files / 4);
+    }
+
+    /** Connections that are kept open after a few bytes. */
+    private static final class Crowd implements Closeable {
+        private final List<Socket> sockets = new ArrayList<>();
+
+        void join(int port, String says) throws IOException {
+            Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
+            sockets.add(socket);
+            try {
+                socket.getOutputStream().write(says.getBytes(StandardCharsets.US_ASCII));
+            } catch (IOException closedAlready) {
+                // the other side needed the room
+            }
+        }
+
+        /** Waits until the other side has closed all but so many. */
+        void awaitAtMost(int most) throws IOException, InterruptedException {
+            long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+            long there = stillThere();
+            while (there > most && System.nanoTime() < deadline) {
+                Thread.sleep(20);
+                there = stillThere();
+            }
+            assertThat(there).isLessThanOrEqualTo(most);
+        }
+
+        private long stillThere() throws IOException {
+            long there = 0;
+            for (Socket socket : sockets) {
+                there += closed(socket) ? 0 : 1;
+            }
+            return there;
+        }
+
+        private static boolean closed(Socket socket) throws IOException {
+            socket.setSoTimeout(1);
+            try {
+                int next = socket.getInputStream().read();
+                while (next >= 0) {
+                    next = socket.getInputStream().read();
+                }
+                return true;
+            } catch (SocketTimeoutException open) {
+                return false;
+            } catch (IOException reset) {
+                return true;
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            for (Socket socket : sockets) {
+                socket.close();
+            }
+        }
+    }
+}

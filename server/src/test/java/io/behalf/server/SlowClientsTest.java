@@ -1,0 +1,70 @@
+package io.behalf.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.UnixOperatingSystemMXBean;
+import io.behalf.gateway.Connections;
+import io.behalf.sdk.RunningTask;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
+
+/** The bounds themselves stand in the gateway's tests; here, that the server has them. */
+@Isolated("takes many of the ports that others look for")
+class SlowClientsTest {
+    @Test
+    void aThousandHeadsThatNeverEndShutNobodyOut(@TempDir Path folder) throws IOException {
+        try (RunningServer running = RunningServer.in(folder)) {
+            RunningTask task = running.task(running.agent("patient"), "alice", "tickets:read");
+            List<Socket> slow = new ArrayList<>();
+            try (task) {
+                int port = running.base().getPort();
+                for (int i = 0; i < Math.min(1_000, files() / 4); i++) {
+                    Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
+                    slow.add(socket);
+                    write(socket, i % 2 == 0 ? "GET /health/live HTTP/1.1\r\nX-Slow: " : "POST /llm/openai/v1/");
+                }
+                assertThat(running.send(running.request("GET", Health.LIVE, "")).statusCode())
+                        .isEqualTo(200);
+                assertThat(running.call(task, "GET", "/http/tickets/tickets/t-101", "")
+                                .statusCode())
+                        .isEqualTo(200);
+            } finally {
+                for (Socket socket : slow) {
+                    socket.close();
+                }
+            }
+        }
+    }
+
+    @Test
+    void thereAreNoMoreConnectionsThanFilesForThemAndTheirUpstreams() {
+        for (int loops = 1; loops <= Server.MAX_LOOPS; loops++) {
+            int most = FrontDoor.limits(loops).most();
+            assertThat(most).isLessThanOrEqualTo(Connections.Limits.MOST);
+            assertThat(2L * loops * most).isLessThan(Math.max(files(), 2L * loops * FrontDoor.FEWEST + 1));
+        }
+    }
+
+    private static void write(Socket socket, String part) {
+        try {
+            socket.getOutputStream().write(part.getBytes(StandardCharsets.US_ASCII));
+        } catch (IOException closed) {
+            // it made room for another
+        }
+    }
+
+    private static long files() {
+        return ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
+                ? unix.getMaxFileDescriptorCount()
+                : 1_024;
+    }
+}
