@@ -45,6 +45,28 @@ final class RefusalAssert {
         return new RefusalAssert(server, reason, answer, error);
     }
 
+    /** Anthropic's error object. */
+    static RefusalAssert messagesError(BehalfServer server, HttpResponse<String> answer, Reason reason) {
+        var body = BehalfServer.parsed(answer.body());
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(reason.status());
+        assertThat(body.path("type").asText()).isEqualTo("error");
+        assertThat(body.path("error").path("type").asText()).isNotBlank();
+        assertThat(body.path("error").path("message").asText()).isNotBlank();
+        return new RefusalAssert(server, reason, answer, body.path("error"));
+    }
+
+    /** A JSON-RPC error: what an MCP client is told before the delegation is valid. */
+    static RefusalAssert rpcError(BehalfServer server, HttpResponse<String> answer, Reason reason) {
+        var body = BehalfServer.parsed(answer.body());
+        var error = body.path("error");
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(reason.status());
+        assertThat(answer.headers().firstValue("content-type")).hasValue("application/json");
+        assertThat(body.path("jsonrpc").asText()).isEqualTo("2.0");
+        assertThat(error.path("code").asInt()).isEqualTo(-32001);
+        assertThat(error.path("message").asText()).isNotBlank();
+        return new RefusalAssert(server, reason, answer, error.path("data"));
+    }
+
     /** A tool result that the model reads as an error, and the program goes on. */
     static RefusalAssert toolResult(BehalfServer server, HttpResponse<String> answer, Reason reason) {
         var body = answer.body().startsWith("{") ? answer.body() : HandMadeTools.dataOf(answer.body());

@@ -1,0 +1,271 @@
+package io.behalf.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.behalf.core.delegation.Reason;
+import io.behalf.core.jose.CompactJws;
+import io.behalf.core.jose.SigningKey;
+import io.behalf.core.json.Json;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Shows a running server what {@code vectors/presentations.json} says, made for its address, its clock and its task. The
+ * server signs with the keys of {@code vectors/keys.json}, so that what only an authority can sign can be shown too.
+ *
+ * <p>One agent's refusals are recorded one by one up to 60 a minute, which is more than there are authentic vectors.
+ */
+class VectorsOverHttpTest {
+    private static final Map<String, @Nullable Object> FILE = VectorFile.read("presentations.json");
+    private static final Duration ANSWERS_WITHIN = Duration.ofSeconds(30);
+
+    /** Claims that are those of the task that a server has begun. */
+    private static final List<String> OF_THE_TASK = List.of("sub", "idp", "sbj", "task_id", "task_s256", "approval_id");
+
+    private static final String SECRET = "a-secret-of-thirty-two-characters";
+
+    @TempDir
+    static Path folder;
+
+    private static final HttpClient HTTP =
+            HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    private static final PretendUpstream UPSTREAM = PretendUpstream.start();
+    private static final PretendProvider PROVIDER = PretendProvider.start();
+    private static final VectorForge FORGE =
+            new VectorForge(VectorFile.keys(), VectorFile.object(FILE.get("honest")), SigningKey::sign);
+    private static @Nullable BehalfServer running;
+
+    /** A token of the task that goes on, of one that its agent ended, and of one that was stopped. */
+    private static final Map<String, String> TOKENS = new HashMap<>();
+
+    @BeforeAll
+    static void start() throws IOException {
+        var configuration = Files.readString(Checkout.file("it/src/test/resources/config/vectors.yaml"))
+                .replace("PROVIDER", PROVIDER.issuer())
+                .replace("UPSTREAM", UPSTREAM.base().toString());
+        var server = BehalfServer.in(folder);
+        putKeys(server.data().resolve("keys"));
+        running = server.start(configuration, Map.of("AGENT_SECRET", SECRET));
+        try (var going = begin();
+                var ended = begin();
+                var stopped = begin()) {
+            TOKENS.put("", going.token());
+            TOKENS.put("task_ended", ended.token());
+            ended.end();
+            TOKENS.put("delegation_revoked", stopped.token());
+            server.told("revoke", "--task", stopped.task(), "--reason", "for the vectors");
+        }
+    }
+
+    /** The newest signs and all are trusted. */
+    private static void putKeys(Path directory) throws IOException {
+        var owners = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+        Files.createDirectories(directory, owners);
+        var keys = VectorFile.keys();
+        var oldestFirst = List.of("authority-rs256", "authority-eddsa", "authority");
+        for (var name : oldestFirst) {
+            Files.write(
+                    directory.resolve("authority-" + (1 + oldestFirst.indexOf(name)) + ".jwk"),
+                    Json.canonical(Objects.requireNonNull(keys.get(name)).toPrivateJwk()));
+        }
+    }
+
+    private static HandMadeAgent begin() {
+        var details = VectorFile.object(VectorFile.object(FILE.get("honest")).get("claims"))
+                .get("authorization_details");
+        return new HandMadeAgent(server().base(), "ticket-agent", SECRET)
+                .begin(PROVIDER.token("alice", server().base().toString()), VectorFile.json(details));
+    }
+
+    @AfterAll
+    static void stop() {
+        HTTP.shutdownNow();
+        server().close();
+        PROVIDER.close();
+        UPSTREAM.close();
+    }
+
+    /** Neither the service nor the attacker's address that a token points to. */
+    @AfterEach
+    void nothingHasReachedTheUpstream() {
+        assertThat(UPSTREAM.taken()).isEmpty();
+    }
+
+    static Stream<Map<String, @Nullable Object>> shown() {
+        return VectorFile.vectors(FILE).stream().filter(vector -> !vector.containsKey("not_over_http"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("shown")
+    void answersAsTheVectorSays(Map<String, @Nullable Object> vector) {
+        var door = Door.of(vector);
+        var place = place(vector, door);
+        var made = FORGE.make(VectorFile.text(vector, "name"), VectorFile.object(vector.get("made")), place);
+        for (var proofs : made.before()) {
+            send(vector, door, made.token().orElseThrow(), proofs);
+        }
+        UPSTREAM.taken();
+
+        var answer = send(vector, door, made.token().orElse(""), made.proofs());
+
+        var expected = VectorFile.text(vector, "expect");
+        if (expected.equals("passed")) {
+            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+            assertThat(answer.headers().firstValue("behalf-record")).isPresent();
+            assertThat(UPSTREAM.taken()).hasSize(1);
+            return;
+        }
+        var reason = Reason.of(expected);
+        var refusal = door.refusal(answer, reason);
+        assertThat(answer.headers().map().containsKey("www-authenticate")).isEqualTo(reason.challenges());
+        if (vector.containsKey("authentic")) {
+            refusal.recordedIn(claims(vector, "task_id"));
+        } else {
+            refusal.onlyCounted();
+        }
+    }
+
+    @Test
+    void fewVectorsCannotBeShownAndSayWhy() {
+        assertThat(VectorFile.vectors(FILE).stream()
+                        .filter(vector -> vector.containsKey("not_over_http"))
+                        .map(vector -> vector.get("name") + ": it " + vector.get("not_over_http")))
+                .containsExactlyInAnyOrder(
+                        "rs256: it needs an issuer that is configured for this algorithm",
+                        "eddsa: it needs an issuer that is configured for this algorithm",
+                        "one second before its end: it needs a clock that stands still",
+                        "proof as old as it may be: it needs a clock that stands still",
+                        "nbf beyond the skew: it needs a clock that stands still",
+                        "iat beyond the skew: it needs a clock that stands still",
+                        "proof from the future: it needs a clock that stands still",
+                        "bound to the connection's certificate: it needs a connection with a client certificate",
+                        "another certificate: it needs a connection with a client certificate");
+    }
+
+    /** Where a call is made, and how its protocol says no. */
+    private enum Door {
+        TOOLS("/mcp/tickets", "/mcp/tickets", """
+                {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "ACTION", "arguments": {}}}"""),
+        UNBOUND_TOOLS("/mcp/unbound", "/mcp/unbound", TOOLS.body),
+        OPENAI("/llm/openai", "/llm/openai/v1/chat/completions", """
+                {"model": "demo-model", "messages": [{"role": "user", "content": "hello"}]}"""),
+        ANTHROPIC("/llm/anthropic", "/llm/anthropic/v1/messages", """
+                {"model": "demo-model", "max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]}""");
+
+        private final String route;
+        private final String path;
+        private final String body;
+
+        Door(String route, String path, String body) {
+            this.route = route;
+            this.path = path;
+            this.body = body;
+        }
+
+        static Door of(Map<String, @Nullable Object> vector) {
+            return switch (called(vector, "service", "tickets")) {
+                case "openai" -> OPENAI;
+                case "anthropic" -> ANTHROPIC;
+                default -> vector.containsKey("allow_unbound") ? UNBOUND_TOOLS : TOOLS;
+            };
+        }
+
+        RefusalAssert refusal(HttpResponse<String> answer, Reason reason) {
+            return switch (this) {
+                case TOOLS, UNBOUND_TOOLS ->
+                    reason.decided()
+                            ? RefusalAssert.toolResult(server(), answer, reason)
+                            : RefusalAssert.rpcError(server(), answer, reason);
+                case OPENAI -> RefusalAssert.modelError(server(), answer, reason);
+                case ANTHROPIC -> RefusalAssert.messagesError(server(), answer, reason);
+            };
+        }
+    }
+
+    private static VectorForge.Place place(Map<String, @Nullable Object> vector, Door door) {
+        var base = server().base();
+        var claims = new LinkedHashMap<String, @Nullable Object>();
+        OF_THE_TASK.forEach(name -> claims.put(name, claims(vector, name)));
+        return new VectorForge.Place(
+                Instant.now(),
+                base.toString(),
+                base.resolve(door.route).toString(),
+                base.resolve(door.path).toString(),
+                base.resolve("/mcp/payroll").toString(),
+                UPSTREAM.base().resolve("/v1/elsewhere").toString(),
+                " " + UUID.randomUUID(),
+                claims);
+    }
+
+    private static String claims(Map<String, @Nullable Object> vector, String name) {
+        var token = Objects.requireNonNull(TOKENS.get(VectorFile.text(vector, "stopped", "")));
+        try {
+            return CompactJws.parse(token).claim(name).orElseThrow();
+        } catch (Json.Malformed malformed) {
+            throw new IllegalStateException(malformed);
+        }
+    }
+
+    private static HttpResponse<String> send(
+            Map<String, @Nullable Object> vector, Door door, String token, List<String> proofs) {
+        URI address = server().base().resolve(door.path);
+        var request = HttpRequest.newBuilder(address)
+                .timeout(ANSWERS_WITHIN)
+                .header("Content-Type", "application/json")
+                .header("Accept", "application/json, text/event-stream")
+                .POST(BodyPublishers.ofString(door.body.replace("ACTION", called(vector, "action", "search"))));
+        switch (VectorFile.text(vector, "scheme")) {
+            case "dpop" -> request.header("Authorization", "DPoP " + token);
+            case "bearer" -> request.header("Authorization", "Bearer " + token);
+            case "delegation_header" -> request.header("X-Behalf-Delegation", token);
+            case "key_header" -> request.header(VectorFile.text(vector, "header"), token);
+            case "none" -> {}
+            default -> throw new IllegalArgumentException(String.valueOf(vector.get("scheme")));
+        }
+        proofs.forEach(proof -> request.header("DPoP", proof));
+        try {
+            return HTTP.send(request.build(), BodyHandlers.ofString());
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(stopped);
+        }
+    }
+
+    private static String called(Map<String, @Nullable Object> vector, String member, String usually) {
+        return vector.get("call") instanceof Map<?, ?> call
+                ? VectorFile.text(VectorFile.object(call), member, usually)
+                : usually;
+    }
+
+    private static BehalfServer server() {
+        return Objects.requireNonNull(running, "it was not started");
+    }
+}
