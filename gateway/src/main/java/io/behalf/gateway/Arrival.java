@@ -67,9 +67,6 @@ record Arrival(
         long most = expect == Codec.Expect.NO_BODY ? 0 : route().maxRequestBytes();
         Promise<Checked<Buffer>> whole = Promise.promise();
         Buffer gathered = Buffer.buffer();
-        long timer = vertx.setTimer(
-                BODY_TIMEOUT.toMillis(),
-                _ -> whole.tryComplete(refused(Reason.REQUEST_MALFORMED, "The body did not come in time.")));
         request.handler(chunk -> {
             if (gathered.length() + chunk.length() > most) {
                 whole.tryComplete(tooLarge(most));
@@ -77,16 +74,17 @@ record Arrival(
                 gathered.appendBuffer(chunk);
             }
         });
-        request.endHandler(_ -> {
-            vertx.cancelTimer(timer);
-            whole.tryComplete(Checked.passed(gathered));
-        });
-        request.exceptionHandler(lost -> {
-            vertx.cancelTimer(timer);
-            whole.tryFail(lost);
-        });
+        request.endHandler(_ -> whole.tryComplete(Checked.passed(gathered)));
+        request.exceptionHandler(whole::tryFail);
         request.resume();
-        return whole.future();
+        Future<Checked<Buffer>> body = whole.future();
+        if (!body.isComplete()) { // most bodies came with their head
+            long timer = vertx.setTimer(
+                    BODY_TIMEOUT.toMillis(),
+                    _ -> whole.tryComplete(refused(Reason.REQUEST_MALFORMED, "The body did not come in time.")));
+            body.onComplete(_ -> vertx.cancelTimer(timer));
+        }
+        return body;
     }
 
     static <T> Checked<T> tooLarge(long most) {

@@ -238,7 +238,12 @@ public final class LedgerIndex implements AutoCloseable {
                 if (known.size() >= REMEMBERED_HASHES) {
                     known.clear();
                 }
-                yield known.computeIfAbsent(value, _ -> hash(sha256, key, value));
+                Long found = known.get(value);
+                if (found == null) {
+                    found = hash(sha256, key, value);
+                    known.put(value, found);
+                }
+                yield found;
             }
             case RECORD, OF, TRACE, TOOL_CALL -> hash(sha256, key, value);
         };

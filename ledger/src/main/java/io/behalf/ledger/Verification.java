@@ -87,7 +87,7 @@ public final class Verification {
     }
 
     /** A server at work shows a checkpoint over what it has written well within this time. */
-    private static final Duration NEXT_CHECKPOINT_WAIT = Duration.ofSeconds(2);
+    private static final Duration NEXT_CHECKPOINT_WAIT = Duration.ofSeconds(5);
 
     private static final Duration LOOK_AGAIN = Duration.ofMillis(10);
 
@@ -221,11 +221,7 @@ public final class Verification {
         long deadline = System.nanoTime() + NEXT_CHECKPOINT_WAIT.toNanos();
         while (stranger.isPresent() && System.nanoTime() < deadline) {
             LockSupport.parkNanos(LOOK_AGAIN.toNanos());
-            long now = sizeNow();
-            if (now > trusted.size()) {
-                stranger = stranger(files, now);
-                deadline = System.nanoTime();
-            }
+            stranger = stranger(files, sizeNow());
         }
         if (stranger.isPresent()) {
             throw Found.inFile(stranger.get(), "a log of " + trusted.size() + " entries has no such file");
