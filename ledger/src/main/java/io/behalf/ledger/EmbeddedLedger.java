@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,6 +28,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 
 /**
  * The ledger in one process and one folder: a {@link Sequencer} that makes records durable and an {@link Integrator} that makes them
@@ -60,14 +62,15 @@ public final class EmbeddedLedger implements Ledger {
      * @throws LedgerFault if it must not be served from, with what is wrong and what to do
      */
     public static EmbeddedLedger open(LedgerSettings settings) {
-        return open(settings, new FileDisk(settings.directory()));
+        return open(settings, FileDisk::new);
     }
 
-    static EmbeddedLedger open(LedgerSettings settings, Disk disk) {
+    /** @param disks the disk below a folder: the log's, and the one that the pin file is in */
+    static EmbeddedLedger open(LedgerSettings settings, Function<Path, Disk> disks) {
         try {
             DataLock lock = DataLock.acquire(settings.data());
             try {
-                return new EmbeddedLedger(settings, disk, lock);
+                return new EmbeddedLedger(settings, disks, lock);
             } catch (IOException | RuntimeException | Error e) {
                 lock.close();
                 throw e;
@@ -79,13 +82,14 @@ public final class EmbeddedLedger implements Ledger {
         }
     }
 
-    private EmbeddedLedger(LedgerSettings settings, Disk disk, DataLock lock) throws IOException {
+    private EmbeddedLedger(LedgerSettings settings, Function<Path, Disk> disks, DataLock lock) throws IOException {
         this.settings = settings;
         this.lock = lock;
+        Disk disk = disks.apply(settings.directory());
         disk.createFolders("wal");
         disk.forceFolder("");
         key = LogKey.open(settings, disk);
-        pin = settings.pin().map(PinFile::new);
+        pin = settings.pin().map(file -> new PinFile(file, disks));
         reader = new LedgerReader(settings.directory());
 
         Recovery.Found found = new Recovery(settings, disk).read(key);
@@ -218,7 +222,7 @@ public final class EmbeddedLedger implements Ledger {
         } catch (IOException e) {
             // The pin is a memory of the past: an older one is still true.
             System.getLogger(EmbeddedLedger.class.getName())
-                    .log(System.Logger.Level.WARNING, "the pin file could not be written", e);
+                    .log(System.Logger.Level.WARNING, "the pin file could not be written: {0}", e.getMessage());
         }
     }
 
@@ -340,7 +344,7 @@ public final class EmbeddedLedger implements Ledger {
 
     private record Following(Integrator integrator) implements LedgerIndex.Integrated {
         /** Until the index is closed too, nothing more comes. */
-        private static final Duration AFTER_THE_END = Duration.ofMillis(20);
+        private static final Duration AFTER_THE_END = Duration.ofMillis(5);
 
         @Override
         public long size() {

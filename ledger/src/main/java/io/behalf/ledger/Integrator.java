@@ -410,6 +410,7 @@ final class Integrator {
                 return;
             }
             disk.delete(WalFormat.segmentPath(oldest.number()));
+            disk.forceFolder("wal"); // or a power loss could keep this name and lose a later one: a hole in the middle
         }
     }
 

@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * A memory of the log outside the data directory: its verifier key and the last checkpoint seen, so that an older copy of the directory, or
@@ -19,9 +20,15 @@ import java.util.Optional;
  */
 public final class PinFile {
     private final Path file;
+    private final Function<Path, Disk> disks;
 
     public PinFile(Path file) {
+        this(file, FileDisk::new);
+    }
+
+    PinFile(Path file, Function<Path, Disk> disks) {
         this.file = file;
+        this.disks = disks;
     }
 
     /**
@@ -73,6 +80,6 @@ public final class PinFile {
         Path folder = file.toAbsolutePath().resolveSibling("");
         Files.createDirectories(folder);
         String pin = key.verifier().vkey() + "\n" + checkpoint.text();
-        new FileDisk(folder).replace(String.valueOf(file.getFileName()), pin.getBytes(StandardCharsets.UTF_8));
+        disks.apply(folder).replace(String.valueOf(file.getFileName()), pin.getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -11,11 +11,8 @@ import io.behalf.ledger.FaultDisk.Fault;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -30,7 +27,6 @@ import org.junit.jupiter.api.io.TempDir;
 @ExtendWith(LedgerInvariants.class)
 class DiskFaultTest {
     private static final Duration SOON = Duration.ofSeconds(10);
-    private static final int SAMPLES = 40;
 
     @TempDir
     Path data;
@@ -41,36 +37,6 @@ class DiskFaultTest {
     // ---- crashes
 
     @Test
-    void whatWasConfirmedSurvivesEveryFailedOperationAndThePowerLossAfterIt() throws Exception {
-        long seed = System.nanoTime();
-        var random = new Random(seed);
-        int operations = story(settings("none"), new FaultDisk(settings("none").directory()), new HashSet<>());
-        for (int sample = 0; sample < SAMPLES; sample++) {
-            LedgerSettings settings = settings("run" + sample);
-            // Evenly over the story, so that its rare operations have their turn.
-            int at = sample * operations / SAMPLES + random.nextInt(Math.max(1, operations / SAMPLES));
-            Fault how = random.nextBoolean() ? Fault.LOST : Fault.STORED;
-            FaultDisk disk = new FaultDisk(settings.directory()).failing(at, how);
-            Set<String> confirmed = new HashSet<>();
-            String what = "seed " + seed + ", operation " + at + " " + how + ": ";
-            try {
-                story(settings, disk, confirmed);
-            } catch (LedgerFault fault) {
-                what += fault.code() + " ";
-            }
-            what += disk.failed().orElse("nothing failed");
-            if (random.nextBoolean()) {
-                disk.losePower(random);
-                what += ", power lost";
-            } else {
-                disk.kill();
-                what += ", killed";
-            }
-            assertRecovers(settings, confirmed, what);
-        }
-    }
-
-    @Test
     void whatWasConfirmedSurvivesAPowerLossAtAnyMoment() throws Exception {
         long seed = System.nanoTime();
         var random = new Random(seed);
@@ -78,7 +44,7 @@ class DiskFaultTest {
             LedgerSettings settings = settings("run" + sample);
             var disk = new FaultDisk(settings.directory());
             Set<String> confirmed = new HashSet<>();
-            EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk);
+            EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk);
             int count = 1 + random.nextInt(400);
             for (int i = 0; i < count; i++) {
                 AuditRecord draft = records.refusal(task);
@@ -93,71 +59,14 @@ class DiskFaultTest {
             synchronized (confirmed) {
                 before = new HashSet<>(confirmed);
             }
-            disk.losePower(random);
+            String what = "seed " + seed + ", sample " + sample;
+            LedgerSettings left = settings("left" + sample);
+            FaultDisk.write(disk.remains(random::nextBoolean), left.directory());
             ledger.close();
-            assertRecovers(settings, before, "seed " + seed + ", sample " + sample);
+            FaultStory.copy(settings.data().resolve("keys"), left.data().resolve("keys"));
+            Recovered recovered = Recovered.start(left, records.refusal(task), what);
+            assertThat(recovered.records()).as(what).containsAll(before);
         }
-    }
-
-    /** Opens, appends a few groups over two segments with an intent left open, closes. Returns how many operations the disk saw. */
-    private int story(LedgerSettings settings, FaultDisk disk, Set<String> confirmed) throws Exception {
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk)) {
-            List<AuditRecord> drafts = new ArrayList<>();
-            drafts.add(records.lifecycle(task, Event.ISSUED));
-            drafts.add(records.intent(task));
-            for (int i = 0; i < 9; i++) {
-                drafts.add(records.large(records.task(), 30_000));
-            }
-            for (int i = 0; i < 260; i++) {
-                drafts.add(records.refusal(task));
-            }
-            for (int from = 0; from < drafts.size(); from += 60) {
-                var group = new ArrayList<CompletableFuture<Committed>>();
-                for (AuditRecord draft : drafts.subList(from, Math.min(drafts.size(), from + 60))) {
-                    group.add(ledger.append(draft).toCompletableFuture());
-                }
-                for (CompletableFuture<Committed> one : group) {
-                    try {
-                        confirmed.add(one.get(10, TimeUnit.SECONDS).recordId());
-                    } catch (ExecutionException e) {
-                        assertThat(e).hasCauseInstanceOf(LedgerFault.class);
-                    }
-                }
-            }
-        }
-        return disk.operations();
-    }
-
-    private void assertRecovers(LedgerSettings settings, Set<String> confirmed, String what) throws Exception {
-        Map<String, String> kinds = new HashMap<>();
-        Set<String> closed = new HashSet<>();
-        try (EmbeddedLedger again = EmbeddedLedger.open(settings)) {
-            // One more, so that the place after what was recovered is written too.
-            long last = again.append(records.refusal(task))
-                    .toCompletableFuture()
-                    .get(10, TimeUnit.SECONDS)
-                    .index()
-                    .orElseThrow();
-            assertThat(again.awaitIntegrated(last, SOON)).as(what).isTrue();
-            for (byte[] entry : again.reader().entries(0, last + 1)) {
-                AuditRecord record = RecordDecoder.decode(entry).record();
-                kinds.put(record.header().id(), record.kind());
-                if (record instanceof AuditRecord.Unknown unknown) {
-                    closed.add(unknown.of());
-                }
-            }
-        } catch (LedgerFault fault) {
-            throw new AssertionError(what, fault);
-        }
-        assertThat(kinds.keySet()).as(what).containsAll(confirmed);
-        kinds.forEach((id, kind) -> {
-            if (kind.equals("intent")) {
-                assertThat(closed).as(what).contains(id);
-            }
-        });
-        assertThat(Verification.verify(settings.directory(), Optional.empty()).finding())
-                .as(what)
-                .isEmpty();
     }
 
     // ---- failing
@@ -166,18 +75,16 @@ class DiskFaultTest {
     void aFailedForceStopsItForGood() throws Exception {
         LedgerSettings settings = settings("log");
         var disk = new FaultDisk(settings.directory());
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk)) {
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk)) {
             append(ledger, records.refusal(task));
-            assertThat(ledger.awaitIntegrated(0, SOON)).isTrue();
-            TimeUnit.MILLISECONDS.sleep(
-                    50); // until the integrator is idle, so that the next operations are the append's
-            disk.failing(disk.operations() + 1, Fault.STORED);
+            FaultOperation force = FaultOperation.on("force", "wal/00000001");
+            disk.failing(force, 0, Fault.STORED);
 
             assertFails(ledger, LedgerFault.Code.STOPPED);
-            assertThat(disk.failed().orElseThrow()).startsWith("force wal/");
-            int after = disk.operations();
+            assertThat(disk.failed()).hasValue(force);
+            int forces = disk.times(force);
             assertFails(ledger, LedgerFault.Code.STOPPED);
-            assertThat(disk.operations()).isEqualTo(after);
+            assertThat(disk.times(force)).isEqualTo(forces);
             assertThat(ledger.stopped()
                             .toCompletableFuture()
                             .get(1, TimeUnit.SECONDS)
@@ -194,9 +101,9 @@ class DiskFaultTest {
         LedgerSettings settings = settings("log").withAppendTimeout(Duration.ofMillis(300));
         var disk = new FaultDisk(settings.directory());
         AuditRecord.Intent intent = records.intent(task);
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk)) {
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk)) {
             append(ledger, records.lifecycle(task, Event.ISSUED));
-            disk.hang();
+            disk.hang("force wal/");
             long start = System.nanoTime();
             CompletableFuture<Committed> flying = ledger.append(intent).toCompletableFuture();
             TimeUnit.MILLISECONDS.sleep(50);
@@ -228,8 +135,8 @@ class DiskFaultTest {
     void aFullQueueFailsFast() throws Exception {
         LedgerSettings settings = settings("log").withQueueRecords(8);
         var disk = new FaultDisk(settings.directory());
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk)) {
-            disk.hang();
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk)) {
+            disk.hang("force wal/");
             var waiting = new ArrayList<CompletableFuture<Committed>>();
             waiting.add(ledger.append(records.refusal(task)).toCompletableFuture());
             TimeUnit.MILLISECONDS.sleep(50); // until the first one is being forced
@@ -256,7 +163,7 @@ class DiskFaultTest {
         LedgerSettings settings = settings("log");
         var disk = new FaultDisk(settings.directory());
         var running = new ArrayList<AuditRecord.Intent>();
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk)) {
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk)) {
             for (int i = 0; i < 20; i++) {
                 AuditRecord.Intent intent = records.intent(task);
                 append(ledger, intent);

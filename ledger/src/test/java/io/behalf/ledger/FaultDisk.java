@@ -5,20 +5,22 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Comparator;
-import java.util.HashSet;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A disk that fails when told to, and that knows what a power loss would leave: content is kept from its last force, names from the last
- * force of their folder. The process's view is a real folder, so that everything else can read it.
+ * force of their folder. The process's view is a real folder, so that everything else can read it; nothing is forced there, as no test
+ * cuts the power of this machine.
  */
 final class FaultDisk implements Disk {
     /** What becomes of the operation that is reported to have failed. */
@@ -31,34 +33,65 @@ final class FaultDisk implements Disk {
 
     /** A file, whatever its name. */
     private static final class Inode {
-        byte[] durable = new byte[0];
+        byte[] durable;
+
+        Inode(byte[] durable) {
+            this.durable = durable;
+        }
     }
+
+    /** The last change of a name that a thread has made. */
+    private record Named(String folder, FaultOperation operation) {}
 
     private final Path root;
     private final FileDisk real;
     private final Map<String, Inode> names = new TreeMap<>();
     private final Map<String, Inode> durableNames = new TreeMap<>();
-    private final Set<String> folders = new HashSet<>();
-    private final Set<String> durableFolders = new HashSet<>();
-    private int operations;
-    private int failAt = -1;
+    private final Set<String> folders = new TreeSet<>();
+    private final Set<String> durableFolders = new TreeSet<>();
+    private final Map<FaultOperation, Integer> seen = new LinkedHashMap<>();
+    private final Map<Thread, Named> named = new HashMap<>();
+    private @Nullable FaultOperation failing;
+    private int failingAt;
     private Fault fault = Fault.LOST;
+    private Runnable beforeFailing = () -> {};
     private boolean dead;
-    private Optional<String> failed = Optional.empty();
+    private Optional<FaultOperation> failed = Optional.empty();
     private long capacity = Long.MAX_VALUE;
+    private volatile String hangingAt = "";
     private volatile @Nullable CountDownLatch hanging;
 
+    /** What is there has always been there. */
     FaultDisk(Path root) throws IOException {
         this.root = root;
         Files.createDirectories(root);
         real = new FileDisk(root);
+        try (var there = Files.walk(root)) {
+            for (Path path : there.filter(path -> !path.equals(root)).toList()) {
+                String name = root.relativize(path).toString();
+                if (Files.isDirectory(path)) {
+                    folders.add(name);
+                } else {
+                    names.put(name, new Inode(Files.readAllBytes(path)));
+                }
+            }
+        }
+        durableFolders.addAll(folders);
+        durableNames.putAll(names);
     }
 
-    /** The operation number {@code at} fails once; the ones after it work again, as the kernel's do. */
-    synchronized FaultDisk failing(int at, Fault how) {
-        failAt = at;
+    /** This operation fails the time after {@code before} times, once; the ones after it work again, as the kernel's do. */
+    synchronized FaultDisk failing(FaultOperation operation, int before, Fault how) {
+        failing = operation;
+        failingAt = times(operation) + before;
         fault = how;
         return this;
+    }
+
+    /** @param beforeFailing waits, in the thread whose operation it is, for the moment of the failure */
+    synchronized FaultDisk failing(FaultOperation operation, int before, Fault how, Runnable beforeFailing) {
+        this.beforeFailing = beforeFailing;
+        return failing(operation, before, how);
     }
 
     /** Bytes that all files together may have. */
@@ -66,8 +99,9 @@ final class FaultDisk implements Disk {
         capacity = bytes;
     }
 
-    /** Forces do not return until {@link #goOn}. */
-    void hang() {
+    /** Operations that begin with this do not return until {@link #goOn}. */
+    void hang(String operations) {
+        hangingAt = operations;
         hanging = new CountDownLatch(1);
     }
 
@@ -79,105 +113,138 @@ final class FaultDisk implements Disk {
         }
     }
 
-    synchronized int operations() {
-        return operations;
+    /** Every operation that there was, in the order of its first time, with how often. */
+    synchronized Map<FaultOperation, Integer> seen() {
+        return new LinkedHashMap<>(seen);
+    }
+
+    /** How often there was this one. */
+    synchronized int times(FaultOperation operation) {
+        return seen.getOrDefault(operation, 0);
     }
 
     /** The operation that failed, if it came to that. */
-    synchronized Optional<String> failed() {
+    synchronized Optional<FaultOperation> failed() {
         return failed;
     }
 
     // ---- the end of the process
 
-    /** From here on nothing reaches the disk: the process is dead, though its threads do not know. What it wrote is in the page cache. */
-    synchronized void kill() {
+    /**
+     * From here on nothing reaches the disk: the process is dead, though its threads do not know.
+     *
+     * @param survives asked for each sector and each name that was not forced: never for a power loss at its worst, always for a process
+     *     that is killed
+     * @return the files that are left, sorted by their names, and the folders, whose names end with a slash
+     */
+    synchronized Map<String, byte[]> remains(BooleanSupplier survives) throws IOException {
         dead = true;
+        var left = new TreeMap<String, byte[]>(Map.of("/", new byte[0]));
+        for (String folder : union(folders, durableFolders)) { // sorted, so that a folder comes after the one it is in
+            boolean there = folders.contains(folder) == durableFolders.contains(folder)
+                    || folders.contains(folder) == survives.getAsBoolean();
+            if (there && left.containsKey(Disk.folderOf(folder) + "/")) {
+                left.put(folder + "/", new byte[0]);
+            }
+        }
+        for (String name : union(names.keySet(), durableNames.keySet())) {
+            Inode now = names.get(name);
+            Inode before = durableNames.get(name);
+            Inode file = now != before && survives.getAsBoolean() ? now : before;
+            if (file != null && left.containsKey(Disk.folderOf(name) + "/")) {
+                left.put(name, content(file, survives));
+            }
+        }
+        return left;
     }
 
-    /** As {@link #kill}, and of what was not forced each sector survives or not, by chance. */
-    synchronized void losePower(Random random) throws IOException {
-        dead = true;
-        var survivors = new TreeMap<String, byte[]>();
-        for (var name : durableNames.entrySet()) {
-            if (allDurable(Disk.folderOf(name.getKey()))) {
-                survivors.put(name.getKey(), torn(name.getValue(), random));
+    private static Set<String> union(Set<String> one, Set<String> other) {
+        var all = new TreeSet<>(one);
+        all.addAll(other);
+        return all;
+    }
+
+    /** Makes a folder of what {@link #remains}. */
+    static void write(Map<String, byte[]> remains, Path to) throws IOException {
+        for (var left : remains.entrySet()) {
+            Path path = to.resolve("." + (left.getKey().startsWith("/") ? "" : "/") + left.getKey())
+                    .normalize();
+            if (left.getKey().endsWith("/")) {
+                Files.createDirectories(path);
+            } else {
+                Files.createDirectories(path.resolveSibling(""));
+                Files.write(path, left.getValue());
             }
-        }
-        try (var files = Files.walk(root)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                if (!file.equals(root)) {
-                    Files.delete(file);
-                }
-            }
-        }
-        for (String folder : durableFolders) {
-            if (allDurable(folder)) {
-                Files.createDirectories(root.resolve(folder));
-            }
-        }
-        for (var survivor : survivors.entrySet()) {
-            Files.write(root.resolve(survivor.getKey()), survivor.getValue());
         }
     }
 
-    private boolean allDurable(String folder) {
-        for (String above = folder; !above.isEmpty(); above = Disk.folderOf(above)) {
-            if (!durableFolders.contains(above)) {
-                return false;
+    private byte[] content(Inode inode, BooleanSupplier survives) throws IOException {
+        Optional<String> name = names.entrySet().stream()
+                .filter(named -> named.getValue() == inode)
+                .map(Map.Entry::getKey)
+                .findFirst();
+        if (name.isEmpty()) {
+            return inode.durable;
+        }
+        byte[] written = Files.readAllBytes(root.resolve(name.get()));
+        boolean resized = written.length != inode.durable.length && survives.getAsBoolean();
+        byte[] mixed = Arrays.copyOf(inode.durable, resized ? written.length : inode.durable.length);
+        for (int at = 0; at < Math.min(mixed.length, written.length); at += SECTOR) {
+            int end = Math.min(at + SECTOR, Math.min(mixed.length, written.length));
+            if (!Arrays.equals(written, at, end, mixed, at, end) && survives.getAsBoolean()) {
+                System.arraycopy(written, at, mixed, at, end - at);
             }
         }
-        return true;
-    }
-
-    private byte[] torn(Inode inode, Random random) throws IOException {
-        for (var name : names.entrySet()) {
-            if (name.getValue().equals(inode)) {
-                byte[] written = Files.readAllBytes(root.resolve(name.getKey()));
-                if (written.length != inode.durable.length) {
-                    return inode.durable;
-                }
-                byte[] mixed = inode.durable.clone();
-                for (int at = 0; at < mixed.length; at += SECTOR) {
-                    int length = Math.min(SECTOR, mixed.length - at);
-                    if (!Arrays.equals(written, at, at + length, mixed, at, at + length) && random.nextBoolean()) {
-                        System.arraycopy(written, at, mixed, at, length);
-                    }
-                }
-                return mixed;
-            }
-        }
-        return inode.durable;
+        return mixed;
     }
 
     // ---- operations
 
     @FunctionalInterface
-    private interface Operation {
+    private interface Run {
         void run() throws IOException;
     }
 
-    private void run(String what, Operation operation) throws IOException {
+    private void run(FaultOperation operation, Run run) throws IOException {
         if (dead) {
             throw new IOException("the process is dead");
         }
-        if (operations++ == failAt) {
-            failed = Optional.of(what);
+        int before = times(operation);
+        seen.put(operation, before + 1);
+        if (operation.equals(failing) && before == failingAt) {
+            failed = Optional.of(operation);
+            beforeFailing.run();
             if (fault == Fault.STORED) {
-                operation.run();
+                run.run();
             }
-            throw new IOException("injected: " + what);
+            throw new IOException("injected: " + operation);
         }
-        operation.run();
+        run.run();
+    }
+
+    /** Not under the lock, so that other threads' operations go on. */
+    private void maybeHang(String operation) throws IOException {
+        CountDownLatch latch = hanging;
+        if (latch != null && operation.startsWith(hangingAt)) {
+            try {
+                latch.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IOException(e);
+            }
+        }
     }
 
     @Override
-    public synchronized Handle create(String path) throws IOException {
-        run("create " + path, () -> {
-            real.create(path).close();
-            names.put(path, new Inode());
-        });
-        return new File(path, real.open(path));
+    public Handle create(String path) throws IOException {
+        maybeHang("create " + path);
+        synchronized (this) {
+            run(FaultOperation.on("create", path), () -> {
+                real.create(path).close();
+                names.put(path, new Inode(new byte[0]));
+            });
+            return new File(path, real.open(path));
+        }
     }
 
     @Override
@@ -187,8 +254,7 @@ final class FaultDisk implements Disk {
 
     @Override
     public ByteBuffer contents(String path) throws IOException {
-        // Not mapped: the file may be rewritten by losePower.
-        return ByteBuffer.wrap(Files.readAllBytes(root.resolve(path)));
+        return real.contents(path);
     }
 
     @Override
@@ -203,7 +269,7 @@ final class FaultDisk implements Disk {
 
     @Override
     public synchronized void createFolders(String folder) throws IOException {
-        run("create folders " + folder, () -> {
+        run(FaultOperation.on("create folder", folder), () -> {
             real.createFolders(folder);
             for (String above = folder; !above.isEmpty(); above = Disk.folderOf(above)) {
                 folders.add(above);
@@ -213,7 +279,9 @@ final class FaultDisk implements Disk {
 
     @Override
     public synchronized void rename(String from, String to) throws IOException {
-        run("rename " + from, () -> {
+        FaultOperation operation = FaultOperation.on("rename", to);
+        named.put(Thread.currentThread(), new Named(Disk.folderOf(to), operation));
+        run(operation, () -> {
             real.rename(from, to);
             Inode moved = names.remove(from);
             if (moved != null) {
@@ -224,7 +292,9 @@ final class FaultDisk implements Disk {
 
     @Override
     public synchronized void delete(String path) throws IOException {
-        run("delete " + path, () -> {
+        FaultOperation operation = FaultOperation.on("delete", path);
+        named.put(Thread.currentThread(), new Named(Disk.folderOf(path), operation));
+        run(operation, () -> {
             real.delete(path);
             names.remove(path);
             folders.remove(path);
@@ -233,8 +303,11 @@ final class FaultDisk implements Disk {
 
     @Override
     public synchronized void forceFolder(String folder) throws IOException {
-        run("force folder " + folder, () -> {
-            real.forceFolder(folder);
+        // It is for the name in it that this thread has changed just before.
+        Optional<FaultOperation> reason = Optional.ofNullable(named.remove(Thread.currentThread()))
+                .filter(change -> change.folder().equals(folder))
+                .map(Named::operation);
+        run(FaultOperation.onFolder(folder, reason), () -> {
             durableNames.keySet().removeIf(name -> Disk.folderOf(name).equals(folder));
             names.forEach((name, inode) -> {
                 if (Disk.folderOf(name).equals(folder)) {
@@ -257,12 +330,13 @@ final class FaultDisk implements Disk {
 
         @Override
         public void write(ByteBuffer bytes, long at) throws IOException {
+            maybeHang("write " + path);
             synchronized (FaultDisk.this) {
                 long growth = at + bytes.remaining() - file.size();
-                if (growth > 0 && used() + growth > capacity) {
+                if (growth > 0 && capacity < Long.MAX_VALUE && used() + growth > capacity) {
                     throw new NoSpace(path);
                 }
-                run("write " + path, () -> file.write(bytes, at));
+                run(FaultOperation.on("write", path), () -> file.write(bytes, at));
             }
         }
 
@@ -278,17 +352,9 @@ final class FaultDisk implements Disk {
 
         @Override
         public void force() throws IOException {
-            CountDownLatch latch = hanging;
-            if (latch != null) {
-                try {
-                    latch.await();
-                } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt();
-                    throw new IOException(e);
-                }
-            }
+            maybeHang("force " + path);
             synchronized (FaultDisk.this) {
-                run("force " + path, () -> {
+                run(FaultOperation.on("force", path), () -> {
                     Inode inode = names.get(path);
                     if (inode != null) {
                         inode.durable = Files.readAllBytes(root.resolve(path));
