@@ -112,6 +112,7 @@ final class Forwarder {
                     .recover(fault -> Future.failedFuture(new UpstreamFault("the upstream cannot be reached", fault)))
                     .compose(made -> {
                         request = made;
+                        made.exceptionHandler(_ -> {}); // the answer, or its failure, tells
                         if (cancelled) {
                             made.reset();
                             return Future.failedFuture(new UpstreamFault("the call was stopped before it was sent"));
@@ -131,6 +132,7 @@ final class Forwarder {
 
         private Answer received(HttpClientResponse response) {
             response.pause();
+            response.exceptionHandler(_ -> {}); // until somebody reads it
             AnswerHead head = new AnswerHead(response.statusCode(), response.headers());
             call.answered(head.status());
             unusable(head, call.intent.arrival.passage().codec()).ifPresent(why -> {

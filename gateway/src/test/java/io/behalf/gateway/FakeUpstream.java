@@ -18,6 +18,7 @@ final class FakeUpstream {
 
     private final List<Received> received = new CopyOnWriteArrayList<>();
     private final List<Received> broken = new CopyOnWriteArrayList<>();
+    private final List<HttpServerResponse> begun = new CopyOnWriteArrayList<>();
     private final HttpServer server;
     private volatile BiConsumer<Received, HttpServerResponse> script =
             (_, response) -> response.setStatusCode(404).end();
@@ -40,6 +41,13 @@ final class FakeUpstream {
     /** Requests whose connection broke before they were answered. */
     List<Received> broken() {
         return List.copyOf(broken);
+    }
+
+    /** Requests that it still works on: neither answered nor broken. */
+    long working() {
+        return begun.stream()
+                .filter(response -> !response.ended() && !response.closed())
+                .count();
     }
 
     void awaitBroken() throws InterruptedException {
@@ -69,6 +77,7 @@ final class FakeUpstream {
         request.body().onSuccess(body -> {
             Received one = new Received(request.method().name(), request.uri(), request.headers(), body);
             received.add(one);
+            begun.add(request.response());
             request.response().exceptionHandler(_ -> {});
             request.response().closeHandler(_ -> {
                 if (!request.response().ended()) {
