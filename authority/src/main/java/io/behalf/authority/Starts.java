@@ -59,8 +59,7 @@ final class Starts {
         String once = "provider token " + signed.provider().issuer() + " "
                 + signed.text("jti")
                         .orElseGet(() -> "sha256 "
-                                + Digests.hex(
-                                        request.form().one("subject_token").orElseThrow()));
+                                + signedText(request.form().one("subject_token").orElseThrow()));
         List<Lifecycle> before = List.of(approved(known, person, Map.of()));
         return begin(
                 request,
@@ -74,6 +73,14 @@ final class Starts {
                                 Code.INVALID_REQUEST,
                                 "The subject token has started a task already: get a new one from the provider.",
                                 Optional.of("replayed subject token"))));
+    }
+
+    /**
+     * The digest of what its provider signed, without the signature: whoever holds a token with an ECDSA signature (r, s)
+     * can write another good one, (r, n − s), and it would be a new token.
+     */
+    private static String signedText(String token) {
+        return Digests.hex(token.substring(0, token.lastIndexOf('.')));
     }
 
     /** Nobody stands behind it: the registration says so, and what kind of nobody. */

@@ -12,10 +12,12 @@ import io.behalf.core.jose.SigningKey;
 import io.behalf.core.record.AuditRecord.Basis;
 import io.behalf.core.record.AuditRecord.Event;
 import io.behalf.core.record.AuditRecord.Lifecycle;
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -65,6 +67,36 @@ class ExchangeTest {
         assertThat(got.claims().get("cnf")).isEqualTo(Map.of("jkt", agent.key().thumbprint()));
         assertThat(Duration.between(delegation.issuedAt(), delegation.expires()))
                 .isEqualTo(Duration.ofMinutes(5));
+    }
+
+    @Test
+    void tokenWithoutIdStartsOneTaskWhateverItsSignature() throws Exception {
+        AgentSide agent = world.agent("tickets");
+        Map<String, @Nullable Object> claims = new LinkedHashMap<>(
+                CompactJws.parse(world.provider.signIn("alice", "app").accessToken())
+                        .claims());
+        claims.remove("jti");
+        String token = world.provider.sign("at+jwt", claims);
+        assertThat(agent.exchangeToken(token, Map.of()).status()).isEqualTo(200);
+
+        for (String again : List.of(token, mirrored(token))) {
+            AgentSide.Got got = agent.exchangeToken(again, Map.of());
+            assertThat(got.error()).isEqualTo("invalid_request");
+            assertThat(got.text("error_description")).contains("started a task already");
+        }
+    }
+
+    /** The same token with the other signature (r, n − s) that is as good as (r, s). */
+    private static String mirrored(String token) {
+        byte[] signature = Base64.getUrlDecoder().decode(token.substring(token.lastIndexOf('.') + 1));
+        BigInteger n = new BigInteger("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", 16);
+        byte[] s = n.subtract(new BigInteger(1, Arrays.copyOfRange(signature, 32, 64)))
+                .toByteArray();
+        byte[] other = Arrays.copyOf(Arrays.copyOf(signature, 32), 64);
+        int length = Math.min(32, s.length);
+        System.arraycopy(s, s.length - length, other, 64 - length, length);
+        return token.substring(0, token.lastIndexOf('.') + 1)
+                + Base64.getUrlEncoder().withoutPadding().encodeToString(other);
     }
 
     @Test

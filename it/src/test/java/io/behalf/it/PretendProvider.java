@@ -19,16 +19,22 @@ final class PretendProvider implements AutoCloseable {
     static final String APPLICATION = "tickets-app";
 
     private final HttpServer http;
-    private final SigningKey key = SigningKey.generate();
+    private final SigningKey key;
 
-    private PretendProvider(HttpServer http) {
+    private PretendProvider(HttpServer http, SigningKey key) {
         this.http = http;
+        this.key = key;
     }
 
     static PretendProvider start() {
+        return start(SigningKey.generate());
+    }
+
+    /** One that signs with this key. */
+    static PretendProvider start(SigningKey key) {
         try {
             var http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-            var provider = new PretendProvider(http);
+            var provider = new PretendProvider(http, key);
             http.createContext("/.well-known/openid-configuration", exchange -> answer(exchange, provider.document()));
             http.createContext("/jwks", exchange -> answer(exchange, provider.keys()));
             http.start();

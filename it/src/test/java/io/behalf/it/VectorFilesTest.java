@@ -88,7 +88,7 @@ class VectorFilesTest {
     /** What somebody wrote first, then the recipe, then what is made of it: an edit shows as one. */
     private static String line(Map<String, @Nullable Object> vector, VectorForge forge, VectorForge.Place place) {
         var recipe = VectorFile.object(vector.get("made"));
-        var made = forge.make(VectorFile.text(vector, "name"), recipe, place);
+        var made = forge.make(recipe, place.with("vector", VectorFile.text(vector, "name")));
         var members = new LinkedHashMap<String, @Nullable Object>(vector);
         members.keySet().removeAll(MADE);
         members.remove("made");

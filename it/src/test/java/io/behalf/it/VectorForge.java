@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class VectorForge {
     private static final Pattern PLACEHOLDER = Pattern.compile("\\{([a-z_ ]+)(?::([a-z0-9-]+))?([+-][0-9]+)?}");
+    private static final String IN_CAPITALS = " in capitals";
     private static final Map<String, Object> HONEST = Map.of();
 
     private final Map<String, SigningKey> keys;
@@ -61,31 +62,21 @@ final class VectorForge {
     /**
      * Where and when something is shown.
      *
-     * @param audience the resource that is called, {@code otherAudience} one beside it
-     * @param elsewhere an address of the attacker's
-     * @param unique keeps proofs of two runs apart
+     * @param words what the placeholders of addresses and names mean here
      * @param claims what an honest token of this task says, where the file's would not do
      */
-    record Place(
-            Instant now,
-            String issuer,
-            String audience,
-            String url,
-            String otherAudience,
-            String elsewhere,
-            String unique,
-            Map<String, @Nullable Object> claims) {
+    record Place(Instant now, Map<String, String> words, Map<String, @Nullable Object> claims) {
         /** The place that the file names. */
         static Place of(Map<String, @Nullable Object> at) {
-            return new Place(
-                    Instant.parse(VectorFile.text(at, "now")),
-                    VectorFile.text(at, "issuer"),
-                    VectorFile.text(at, "audience"),
-                    VectorFile.text(at, "url"),
-                    VectorFile.text(at, "other_audience"),
-                    VectorFile.text(at, "elsewhere"),
-                    "",
-                    Map.of());
+            var words = new HashMap<String, String>();
+            at.forEach((name, word) -> words.put(name.replace('_', ' '), String.valueOf(word)));
+            return new Place(Instant.parse(VectorFile.text(at, "now")), words, Map.of());
+        }
+
+        Place with(String word, String meaning) {
+            var more = new HashMap<>(words);
+            more.put(word, meaning);
+            return new Place(now, more, claims);
         }
     }
 
@@ -96,8 +87,8 @@ final class VectorForge {
      */
     record Made(Optional<String> token, List<List<String>> before, List<String> proofs) {}
 
-    Made make(String name, Map<String, @Nullable Object> recipe, Place place) {
-        var showing = new Showing(name + place.unique(), place);
+    Made make(Map<String, @Nullable Object> recipe, Place place) {
+        var showing = new Showing(place);
         var token = recipe.containsKey("token")
                 ? Optional.of(showing.text(
                         VectorFile.object(recipe.get("token")), "authority", part("header"), showing.claims()))
@@ -106,9 +97,29 @@ final class VectorForge {
         return new Made(
                 token,
                 VectorFile.list(recipe.getOrDefault("before", List.of())).stream()
-                        .map(showing::proofs)
+                        .map(proofs -> showing.proofs(proofs, "agent"))
                         .toList(),
-                showing.proofs(recipe.getOrDefault("proofs", List.of(HONEST))));
+                showing.proofs(recipe.getOrDefault("proofs", List.of(HONEST)), "agent"));
+    }
+
+    /** One token that differs by this recipe from an honest one, whose {@code header} and {@code claims} are given. */
+    String token(Map<String, @Nullable Object> recipe, Map<String, @Nullable Object> honestToken, Place place) {
+        return new Showing(place)
+                .text(
+                        recipe,
+                        VectorFile.text(honestToken, "signed_by"),
+                        VectorFile.object(honestToken.get("header")),
+                        VectorFile.object(honestToken.get("claims")));
+    }
+
+    /** Proofs that come with no token, by this key unless their recipes say otherwise. */
+    List<String> proofs(@Nullable Object recipes, String usualSigner, Place place) {
+        return new Showing(place).proofs(recipes == null ? List.of(HONEST) : recipes, usualSigner);
+    }
+
+    /** The text with what its placeholders mean. */
+    String resolved(String text, Place place) {
+        return new Showing(place).resolved(text);
     }
 
     private Map<String, @Nullable Object> part(String name) {
@@ -121,13 +132,11 @@ final class VectorForge {
 
     /** One vector's tokens and proofs. */
     private final class Showing {
-        private final String name;
         private final Place place;
         private String signedBy = "";
         private String shown = "";
 
-        Showing(String name, Place place) {
-            this.name = name;
+        Showing(Place place) {
             this.place = place;
         }
 
@@ -135,9 +144,10 @@ final class VectorForge {
             return patched(part("claims"), place.claims());
         }
 
-        List<String> proofs(@Nullable Object recipes) {
+        List<String> proofs(@Nullable Object recipes, String usualSigner) {
             return VectorFile.list(recipes).stream()
-                    .map(recipe -> text(VectorFile.object(recipe), "agent", part("proof_header"), part("proof_claims")))
+                    .map(recipe ->
+                            text(VectorFile.object(recipe), usualSigner, part("proof_header"), part("proof_claims")))
                     .toList();
         }
 
@@ -234,27 +244,25 @@ final class VectorForge {
             var named = parts.group(2);
             return switch (parts.group(1)) {
                 case "now" -> place.now().getEpochSecond() + Long.parseLong(parts.group(3));
-                case "issuer" -> place.issuer();
-                case "issuer in capitals" -> capitals(place.issuer());
-                case "audience" -> place.audience();
-                case "audience in capitals" -> capitals(place.audience());
-                case "other audience" -> place.otherAudience();
-                case "url" -> place.url();
-                case "url in capitals" -> capitals(place.url());
                 case "url by another scheme" ->
-                    place.url().startsWith("https")
-                            ? place.url().replaceFirst("https", "http")
-                            : place.url().replaceFirst("http", "https");
-                case "elsewhere" -> place.elsewhere();
-                case "vector" -> name;
+                    word("url").startsWith("https")
+                            ? word("url").replaceFirst("https", "http")
+                            : word("url").replaceFirst("http", "https");
                 case "token" -> shown;
                 case "ath" -> DpopProof.tokenHash(shown);
                 case "alg" -> named(named).algorithm().code();
                 case "kid" -> named(named).thumbprint();
                 case "jwk" -> named(named).publicKey().toJwk();
                 case "private_jwk" -> named(named).toPrivateJwk();
-                default -> throw new IllegalArgumentException("no placeholder " + placeholder);
+                case String name
+                when name.endsWith(IN_CAPITALS) ->
+                    capitals(word(name.substring(0, name.length() - IN_CAPITALS.length())));
+                case String name -> word(name);
             };
+        }
+
+        private String word(String name) {
+            return Objects.requireNonNull(place.words().get(name), () -> "no placeholder " + name);
         }
 
         private SigningKey named(String name) {

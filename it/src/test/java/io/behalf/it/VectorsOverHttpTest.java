@@ -14,9 +14,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -36,42 +34,33 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Shows a running server what {@code vectors/presentations.json} says, made for its address, its clock and its task. The
- * server signs with the keys of {@code vectors/keys.json}, so that what only an authority can sign can be shown too.
+ * Shows a running server what {@code vectors/presentations.json} and {@code vectors/token-requests.json} say, made for its
+ * address, its clock and its tasks.
  *
- * <p>One agent's refusals are recorded one by one up to 60 a minute, which is more than there are authentic vectors.
+ * <p>Of one agent, 60 refusals a minute are recorded one by one, and 60 failed authentications from one address are
+ * answered: there are fewer vectors of both kinds.
  */
 class VectorsOverHttpTest {
-    private static final Map<String, @Nullable Object> FILE = VectorFile.read("presentations.json");
+    private static final Map<String, @Nullable Object> PRESENTATIONS = VectorFile.read("presentations.json");
+    private static final Map<String, @Nullable Object> TOKEN_REQUESTS = VectorFile.read("token-requests.json");
     private static final Duration ANSWERS_WITHIN = Duration.ofSeconds(30);
 
     /** Claims that are those of the task that a server has begun. */
     private static final List<String> OF_THE_TASK = List.of("sub", "idp", "sbj", "task_id", "task_s256", "approval_id");
-
-    private static final String SECRET = "a-secret-of-thirty-two-characters";
 
     @TempDir
     static Path folder;
 
     private static final HttpClient HTTP =
             HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
-    private static final PretendUpstream UPSTREAM = PretendUpstream.start();
-    private static final PretendProvider PROVIDER = PretendProvider.start();
-    private static final VectorForge FORGE =
-            new VectorForge(VectorFile.keys(), VectorFile.object(FILE.get("honest")), SigningKey::sign);
-    private static @Nullable BehalfServer running;
+    private static @Nullable VectorServer running;
 
     /** A token of the task that goes on, of one that its agent ended, and of one that was stopped. */
     private static final Map<String, String> TOKENS = new HashMap<>();
 
     @BeforeAll
-    static void start() throws IOException {
-        var configuration = Files.readString(Checkout.file("it/src/test/resources/config/vectors.yaml"))
-                .replace("PROVIDER", PROVIDER.issuer())
-                .replace("UPSTREAM", UPSTREAM.base().toString());
-        var server = BehalfServer.in(folder);
-        putKeys(server.data().resolve("keys"));
-        running = server.start(configuration, Map.of("AGENT_SECRET", SECRET));
+    static void start() {
+        running = VectorServer.start(folder);
         try (var going = begin();
                 var ended = begin();
                 var stopped = begin()) {
@@ -79,58 +68,43 @@ class VectorsOverHttpTest {
             TOKENS.put("task_ended", ended.token());
             ended.end();
             TOKENS.put("delegation_revoked", stopped.token());
-            server.told("revoke", "--task", stopped.task(), "--reason", "for the vectors");
-        }
-    }
-
-    /** The newest signs and all are trusted. */
-    private static void putKeys(Path directory) throws IOException {
-        var owners = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
-        Files.createDirectories(directory, owners);
-        var keys = VectorFile.keys();
-        var oldestFirst = List.of("authority-rs256", "authority-eddsa", "authority");
-        for (var name : oldestFirst) {
-            Files.write(
-                    directory.resolve("authority-" + (1 + oldestFirst.indexOf(name)) + ".jwk"),
-                    Json.canonical(Objects.requireNonNull(keys.get(name)).toPrivateJwk()));
+            server().told("revoke", "--task", stopped.task(), "--reason", "for the vectors");
         }
     }
 
     private static HandMadeAgent begin() {
-        var details = VectorFile.object(VectorFile.object(FILE.get("honest")).get("claims"))
+        var details = VectorFile.object(
+                        VectorFile.object(PRESENTATIONS.get("honest")).get("claims"))
                 .get("authorization_details");
-        return new HandMadeAgent(server().base(), "ticket-agent", SECRET)
-                .begin(PROVIDER.token("alice", server().base().toString()), VectorFile.json(details));
+        return new HandMadeAgent(server().base(), "ticket-agent", VectorServer.secret("ticket-agent"))
+                .begin(running().provider().token("alice", server().base().toString()), VectorFile.json(details));
     }
 
     @AfterAll
     static void stop() {
         HTTP.shutdownNow();
-        server().close();
-        PROVIDER.close();
-        UPSTREAM.close();
+        running().close();
     }
 
     /** Neither the service nor the attacker's address that a token points to. */
     @AfterEach
     void nothingHasReachedTheUpstream() {
-        assertThat(UPSTREAM.taken()).isEmpty();
+        assertThat(running().upstream().taken()).isEmpty();
     }
 
-    static Stream<Map<String, @Nullable Object>> shown() {
-        return VectorFile.vectors(FILE).stream().filter(vector -> !vector.containsKey("not_over_http"));
+    static Stream<Map<String, @Nullable Object>> presentations() {
+        return VectorFile.vectors(PRESENTATIONS).stream().filter(vector -> !vector.containsKey("not_over_http"));
     }
 
     @ParameterizedTest
-    @MethodSource("shown")
-    void answersAsTheVectorSays(Map<String, @Nullable Object> vector) {
+    @MethodSource("presentations")
+    void answersPresentationAsTheVectorSays(Map<String, @Nullable Object> vector) {
         var door = Door.of(vector);
-        var place = place(vector, door);
-        var made = FORGE.make(VectorFile.text(vector, "name"), VectorFile.object(vector.get("made")), place);
+        var made = forge(PRESENTATIONS).make(VectorFile.object(vector.get("made")), place(vector, door));
         for (var proofs : made.before()) {
             send(vector, door, made.token().orElseThrow(), proofs);
         }
-        UPSTREAM.taken();
+        running().upstream().taken();
 
         var answer = send(vector, door, made.token().orElse(""), made.proofs());
 
@@ -138,7 +112,7 @@ class VectorsOverHttpTest {
         if (expected.equals("passed")) {
             assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
             assertThat(answer.headers().firstValue("behalf-record")).isPresent();
-            assertThat(UPSTREAM.taken()).hasSize(1);
+            assertThat(running().upstream().taken()).hasSize(1);
             return;
         }
         var reason = Reason.of(expected);
@@ -151,9 +125,35 @@ class VectorsOverHttpTest {
         }
     }
 
+    static List<Map<String, @Nullable Object>> tokenRequests() {
+        return VectorFile.vectors(TOKEN_REQUESTS);
+    }
+
+    @ParameterizedTest
+    @MethodSource("tokenRequests")
+    void answersTokenRequestAsTheVectorSays(Map<String, @Nullable Object> vector) {
+        var answer = new VectorSteps(running(), HTTP, forge(TOKEN_REQUESTS), TOKEN_REQUESTS, vector).lastAnswer();
+
+        var expected = VectorFile.text(vector, "expect");
+        if (expected.equals("passed")) {
+            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+            return;
+        }
+        var error = BehalfServer.parsed(answer.body());
+        assertThat(error.path("error").asText()).as(answer.body()).isEqualTo(expected);
+        assertThat(error.path("error_description").asText()).contains(VectorFile.text(vector, "says", " "));
+        assertThat(error.has("access_token")).isFalse();
+        assertThat(answer.statusCode()).isEqualTo(expected.equals("invalid_client") ? 401 : 400); // RFC 6749 §5.2
+        assertThat(answer.headers().firstValue("cache-control")).hasValue("no-store");
+    }
+
+    private static VectorForge forge(Map<String, @Nullable Object> file) {
+        return new VectorForge(VectorFile.keys(), VectorFile.object(file.get("honest")), SigningKey::sign);
+    }
+
     @Test
     void fewVectorsCannotBeShownAndSayWhy() {
-        assertThat(VectorFile.vectors(FILE).stream()
+        assertThat(VectorFile.vectors(PRESENTATIONS).stream()
                         .filter(vector -> vector.containsKey("not_over_http"))
                         .map(vector -> vector.get("name") + ": it " + vector.get("not_over_http")))
                 .containsExactlyInAnyOrder(
@@ -209,18 +209,11 @@ class VectorsOverHttpTest {
     }
 
     private static VectorForge.Place place(Map<String, @Nullable Object> vector, Door door) {
-        var base = server().base();
         var claims = new LinkedHashMap<String, @Nullable Object>();
         OF_THE_TASK.forEach(name -> claims.put(name, claims(vector, name)));
-        return new VectorForge.Place(
-                Instant.now(),
-                base.toString(),
-                base.resolve(door.route).toString(),
-                base.resolve(door.path).toString(),
-                base.resolve("/mcp/payroll").toString(),
-                UPSTREAM.base().resolve("/v1/elsewhere").toString(),
-                " " + UUID.randomUUID(),
-                claims);
+        // no proof of one run is a proof that another one has used
+        return new VectorForge.Place(Instant.now(), running().words(door.route, door.path), claims)
+                .with("vector", vector.get("name") + " " + UUID.randomUUID());
     }
 
     private static String claims(Map<String, @Nullable Object> vector, String name) {
@@ -266,6 +259,10 @@ class VectorsOverHttpTest {
     }
 
     private static BehalfServer server() {
+        return running().server();
+    }
+
+    private static VectorServer running() {
         return Objects.requireNonNull(running, "it was not started");
     }
 }

@@ -1,0 +1,90 @@
+package io.behalf.it;
+
+import io.behalf.core.json.Json;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * A running server that vectors are shown to. It and its pretend provider sign with the keys of {@code vectors/keys.json},
+ * so that what only they can sign can be shown too.
+ */
+record VectorServer(BehalfServer server, PretendProvider provider, PretendUpstream upstream) implements AutoCloseable {
+    static VectorServer start(Path folder) {
+        var provider =
+                PretendProvider.start(Objects.requireNonNull(VectorFile.keys().get("provider")));
+        var upstream = PretendUpstream.start();
+        var server = BehalfServer.in(folder);
+        try {
+            putKeys(server.data().resolve("keys"));
+            var jwks = folder.resolve("signing-agent.jwks");
+            var assertions = Objects.requireNonNull(VectorFile.keys().get("assertions"));
+            Files.write(
+                    jwks,
+                    Json.canonical(Map.of("keys", List.of(assertions.publicKey().toJwk(assertions.thumbprint())))));
+            var configuration = Files.readString(Checkout.file("it/src/test/resources/config/vectors.yaml"))
+                    .replace("PROVIDER", provider.issuer())
+                    .replace("UPSTREAM", upstream.base().toString())
+                    .replace("JWKS", jwks.toString());
+            var secrets = new HashMap<String, String>();
+            for (var agent : List.of("ticket-agent", "summarizer", "other-agent", "nightly")) {
+                secrets.put("SECRET_" + agent.replace('-', '_'), secret(agent));
+            }
+            return new VectorServer(server.start(configuration, secrets), provider, upstream);
+        } catch (IOException failed) {
+            provider.close();
+            upstream.close();
+            throw new UncheckedIOException(failed);
+        } catch (IllegalStateException failed) {
+            provider.close();
+            upstream.close();
+            throw failed;
+        }
+    }
+
+    /** The newest signs and all are published. */
+    private static void putKeys(Path directory) throws IOException {
+        var owners = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+        Files.createDirectories(directory, owners);
+        var keys = VectorFile.keys();
+        var oldestFirst = List.of("authority-rs256", "authority-eddsa", "authority");
+        for (var name : oldestFirst) {
+            Files.write(
+                    directory.resolve("authority-" + (1 + oldestFirst.indexOf(name)) + ".jwk"),
+                    Json.canonical(Objects.requireNonNull(keys.get(name)).toPrivateJwk()));
+        }
+    }
+
+    static String secret(String agent) {
+        return "the secret of " + agent + ", known to everybody";
+    }
+
+    URI base() {
+        return server.base();
+    }
+
+    /** What placeholders mean here, when this route is called at this path. */
+    Map<String, String> words(String route, String path) {
+        return Map.of(
+                "issuer", base().toString(),
+                "provider", provider.issuer(),
+                "audience", base().resolve(route).toString(),
+                "url", base().resolve(path).toString(),
+                "other audience", base().resolve("/mcp/payroll").toString(),
+                "elsewhere", upstream.base().resolve("/v1/elsewhere").toString());
+    }
+
+    @Override
+    public void close() {
+        server.close();
+        upstream.close();
+        provider.close();
+    }
+}
