@@ -2,10 +2,8 @@ package io.behalf.ledger;
 
 import io.behalf.core.json.Json;
 import io.behalf.core.merkle.Checkpoint;
-import io.behalf.core.merkle.Hash;
 import io.behalf.core.merkle.Proofs;
 import io.behalf.core.merkle.SignerKey;
-import io.behalf.core.merkle.TileNodes;
 import io.behalf.core.merkle.TreeHasher;
 import io.behalf.core.merkle.VerifierKey;
 import io.behalf.core.record.AuditRecord;
@@ -19,6 +17,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -76,7 +75,7 @@ public final class EmbeddedLedger implements Ledger {
                 throw e;
             }
         } catch (UncheckedIOException e) {
-            throw unreadable(settings, e);
+            throw unreadable(settings, Objects.requireNonNull(e.getCause())); // it has always one
         } catch (IOException e) {
             throw unreadable(settings, e);
         }
@@ -92,21 +91,24 @@ public final class EmbeddedLedger implements Ledger {
         pin = settings.pin().map(file -> new PinFile(file, disks));
         reader = new LedgerReader(settings.directory());
 
-        Recovery.Found found = new Recovery(settings, disk).read(key);
+        var recovery = new Recovery(settings, disk);
+        Recovery.Found found = recovery.read(key);
+        check(found);
+        if (found.torn().isPresent()) {
+            recovery.mend(found.torn().get());
+        }
         List<Chains.Open> open = found.chains().open();
         var wal = new Wal(
                 disk,
                 settings.segmentBytes(),
                 found.end().segment(),
                 found.end().end());
-        TileNodes.Tiles files = tile -> bytes(disk, tile.path());
         integrator = new Integrator(
                 disk,
                 wal,
                 key,
                 new WalCursor(disk, found.start()),
-                edge(found.whole(), files),
-                files,
+                recovery.edge(found.whole()),
                 found.end(),
                 found.shown(),
                 found.segments(),
@@ -128,24 +130,26 @@ public final class EmbeddedLedger implements Ledger {
         closeIntents(open);
     }
 
-    /** Integrates what was forced and not yet shown, and only then compares: the log must be the one its checkpoint and pin promise. */
-    private void catchUp(Recovery.Found found) throws IOException {
-        if (found.segments().isEmpty()) {
-            addFromBundles(found.whole(), found.end().size());
-        } else {
-            integrator.integrate(found.end());
-        }
+    /** The log must be the one that its checkpoint and its pin promise; until that is known, nothing of it is changed. */
+    private void check(Recovery.Found found) throws IOException {
         Checkpoint shown = found.shown();
-        TileNodes nodes = integrator.nodes();
-        Hash root = Proofs.root(shown.size(), nodes);
-        if (!root.equals(shown.root())) {
+        if (!Proofs.root(shown.size(), found.nodes()).equals(shown.root())) {
             throw new LedgerFault(
                     Code.FORKED,
                     "the first " + shown.size() + " entries are not those of the checkpoint: the log was changed;"
                             + " run behalf verify on a copy and restore what it names");
         }
         if (pin.isPresent()) {
-            pin.get().check(key, integrator.size(), nodes);
+            pin.get().check(key.verifier(), found.end().size(), found.nodes());
+        }
+    }
+
+    /** Integrates what was forced and not yet shown. */
+    private void catchUp(Recovery.Found found) throws IOException {
+        if (found.segments().isEmpty()) {
+            addFromBundles(found.whole(), found.end().size());
+        } else {
+            integrator.integrate(found.end());
         }
         integrator.publish();
         integrator.tidy(found.whole());
@@ -157,25 +161,6 @@ public final class EmbeddedLedger implements Ledger {
             for (byte[] entry : reader.entries(from, to)) {
                 integrator.add(ByteBuffer.wrap(entry));
             }
-        }
-    }
-
-    private static TreeEdge edge(long whole, TileNodes.Tiles files) {
-        try {
-            return TreeEdge.at(whole, files);
-        } catch (UncheckedIOException e) {
-            throw new LedgerFault(Code.CORRUPT, "a tile is missing: " + e.getMessage(), e);
-        }
-    }
-
-    private static byte[] bytes(Disk disk, String path) {
-        try {
-            ByteBuffer contents = disk.contents(path);
-            byte[] bytes = new byte[contents.remaining()];
-            contents.get(bytes);
-            return bytes;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 
@@ -306,9 +291,11 @@ public final class EmbeddedLedger implements Ledger {
         }
     }
 
-    private static LedgerFault unreadable(LedgerSettings settings, Exception e) {
-        String what = e instanceof NoSuchFileException ? "a file is missing: " : "the disk failed: ";
-        return new LedgerFault(Code.UNREADABLE, settings.directory() + ": " + what + e.getMessage(), e);
+    private static LedgerFault unreadable(LedgerSettings settings, IOException e) {
+        String what = e instanceof NoSuchFileException
+                ? "a file is missing, " + e.getMessage() + ": restore it, or the newest whole copy of the log"
+                : "the disk failed, " + e.getMessage() + ": put it right and start again, what is there is recovered";
+        return new LedgerFault(Code.UNREADABLE, settings.directory() + ": " + what, e);
     }
 
     /** The index, where chains that were let go are found again: by the last record that the task has in it. */

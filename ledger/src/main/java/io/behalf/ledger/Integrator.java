@@ -1,9 +1,7 @@
 package io.behalf.ledger;
 
 import io.behalf.core.merkle.Checkpoint;
-import io.behalf.core.merkle.Hash;
 import io.behalf.core.merkle.SignerKey;
-import io.behalf.core.merkle.TileNodes;
 import io.behalf.core.merkle.TilePath;
 import io.behalf.core.merkle.TreeHasher;
 import java.io.ByteArrayOutputStream;
@@ -53,7 +51,6 @@ final class Integrator {
     private final SignerKey key;
     private final WalCursor cursor;
     private final TreeEdge edge;
-    private final TileNodes.Tiles files;
     private final long intervalNanos;
     private final Consumer<Throwable> onFault;
     private final Thread thread;
@@ -90,7 +87,6 @@ final class Integrator {
             SignerKey key,
             WalCursor cursor,
             TreeEdge edge,
-            TileNodes.Tiles files,
             WalCursor.Place forced,
             Checkpoint shown,
             List<long[]> segmentFirsts,
@@ -101,7 +97,6 @@ final class Integrator {
         this.key = key;
         this.cursor = cursor;
         this.edge = edge;
-        this.files = files;
         this.forced = forced;
         this.shown = shown;
         this.intervalNanos = settings.checkpointInterval().toNanos();
@@ -288,19 +283,6 @@ final class Integrator {
                 above = Disk.folderOf(above);
             }
         }
-    }
-
-    /** Root and nodes of the whole tree as integrated, shown or not: for the checks of recovery. */
-    Hash root() {
-        return edge.root();
-    }
-
-    long size() {
-        return edge.size();
-    }
-
-    TileNodes nodes() {
-        return new TileNodes(edge.size(), tile -> tile.full() ? files.read(tile) : edge.hashes(tile.level()));
     }
 
     /**

@@ -19,6 +19,10 @@ import java.util.function.Function;
  * one re-signed by another key, is noticed. First line the key, then the checkpoint's text. It trusts whoever can write it.
  */
 public final class PinFile {
+    private static final String WITHOUT_IT =
+            "If there is none, and you know why, move the pin file away: then the ledger is taken as it is.";
+    private static final System.Logger LOG = System.getLogger(PinFile.class.getName());
+
     private final Path file;
     private final Function<Path, Disk> disks;
 
@@ -39,40 +43,58 @@ public final class PinFile {
         if (!Files.exists(file)) {
             return Optional.empty();
         }
-        String pin = Files.readString(file);
+        // Whatever stands there: a damaged file is damaged, and not a fault of reading it.
+        String pin = new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1);
         int line = pin.indexOf('\n');
         Parsed<Pin> read = VerifierKey.parse(pin.substring(0, Math.max(0, line)))
                 .then(key -> Checkpoint.parse(pin.substring(line + 1))
                         .then(seen -> Parsed.valid(new Pin(key, Optional.of(seen)))));
         return Optional.of(read.fold(valid -> valid, problem -> {
-            throw new LedgerFault(Code.BAD_CHECKPOINT, "the pin file " + file + " is damaged: " + problem);
+            throw new LedgerFault(
+                    Code.BAD_CHECKPOINT,
+                    "the pin file " + file + " is damaged: " + problem + "; restore it. " + WITHOUT_IT);
         }));
     }
 
     /** Refuses a log that is not a continuation of the one remembered. */
-    void check(SignerKey key, long size, TileNodes nodes) throws IOException {
+    void check(VerifierKey key, long size, TileNodes nodes) throws IOException {
         Optional<Pin> pin = read();
         if (pin.isEmpty()) {
+            if (size > 0) {
+                LOG.log(
+                        System.Logger.Level.WARNING,
+                        "there is no pin file {0}: the ledger of {1} entries is taken as it is, and remembered from now on",
+                        file,
+                        Long.toString(size));
+            }
             return;
         }
-        if (!pin.get().key().equals(key.verifier())) {
+        VerifierKey known = pin.get().key();
+        if (!known.name().equals(key.name())) {
             throw new LedgerFault(
                     Code.OTHER_KEY,
-                    "the pin file " + file + " remembers another key for this log: if the key was changed on purpose,"
-                            + " remove the pin file");
+                    "the pin file " + file + " is of the log " + known.name() + ", and this is " + key.name()
+                            + ": name another ledger.pin-file, or restore the data directory that belongs to this one");
+        }
+        if (!known.equals(key)) {
+            throw new LedgerFault(
+                    Code.OTHER_KEY,
+                    "the pin file " + file + " remembers another key for this log: it was signed anew, or keys/ is not"
+                            + " its own; restore ledger/ and keys/ as they were. " + WITHOUT_IT);
         }
         Checkpoint seen = pin.get().seen().orElseThrow();
         if (size < seen.size()) {
             throw new LedgerFault(
                     Code.SHORTER,
                     "the log has " + size + " entries, " + seen.size() + " had been seen (" + file
-                            + "): this is an older copy; restore the newest one");
+                            + "): this is an older copy, or its end was cut off; restore the newest copy. "
+                            + WITHOUT_IT);
         }
         if (!Proofs.root(seen.size(), nodes).equals(seen.root())) {
             throw new LedgerFault(
                     Code.FORKED,
                     "the log's first " + seen.size() + " entries are not those that had been seen (" + file
-                            + "): somebody rewrote it; restore a good copy");
+                            + "): somebody rewrote it; restore a good copy. " + WITHOUT_IT);
         }
     }
 

@@ -1,9 +1,11 @@
 package io.behalf.ledger;
 
 import io.behalf.core.merkle.Checkpoint;
+import io.behalf.core.merkle.Hash;
 import io.behalf.core.merkle.Parsed;
 import io.behalf.core.merkle.SignedNote;
 import io.behalf.core.merkle.SignerKey;
+import io.behalf.core.merkle.TileNodes;
 import io.behalf.core.merkle.TilePath;
 import io.behalf.core.merkle.TreeHasher;
 import io.behalf.ledger.LedgerFault.Code;
@@ -12,13 +14,15 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What a start finds on the disk, whether the log is new, was closed in good order or crashed: one straight reading of checkpoint, snapshot
- * and write-ahead files, which either adds up or refuses with what is wrong. Changes nothing but a torn tail, which it turns back to zeros.
+ * and write-ahead files, which either adds up or refuses with what is wrong. Changes nothing: a log that is refused stays as it was found.
  */
 final class Recovery {
     /**
@@ -30,6 +34,8 @@ final class Recovery {
      * @param start where the write-ahead files begin
      * @param end where the next group goes; its size is the log's
      * @param segments number and first index of each write-ahead file, oldest first
+     * @param nodes the tree over all that is there, integrated or not
+     * @param torn what a crash left of its last group
      */
     record Found(
             Checkpoint shown,
@@ -37,14 +43,21 @@ final class Recovery {
             long whole,
             WalCursor.Place start,
             WalCursor.Place end,
-            List<long[]> segments) {}
+            List<long[]> segments,
+            TileNodes nodes,
+            Optional<Tail> torn) {}
+
+    /** The remains of a group that nobody was told of. */
+    record Tail(String path, int from, int to) {}
 
     private final LedgerSettings settings;
     private final Disk disk;
     private final LedgerReader reader;
     private final RecordScan scan = new RecordScan();
     private final TreeHasher hasher = new TreeHasher();
+    private final Map<TilePath, byte[]> ahead = new HashMap<>();
     private byte[] scratch = new byte[1 << 16];
+    private Optional<Tail> torn = Optional.empty();
 
     Recovery(LedgerSettings settings, Disk disk) {
         this.settings = settings;
@@ -78,15 +91,16 @@ final class Recovery {
             readChains(chains, known);
         }
 
+        long whole = whole(snapshot.isPresent(), known, firstIndex, shown.size());
+        TreeEdge edge = edge(whole);
         var segments = new ArrayList<long[]>();
-        WalCursor.Place end = readSegments(numbers, chains, known, segments);
+        WalCursor.Place end = readSegments(numbers, chains, known, edge, segments);
         if (end.size() < shown.size()) {
             throw new LedgerFault(
                     Code.SHORTER,
                     "the checkpoint promises " + shown.size() + " entries and " + end.size()
                             + " are there: write-ahead files are missing; restore them or a whole copy of the log");
         }
-        long whole = whole(snapshot.isPresent(), known, firstIndex, shown.size());
         if (firstIndex > whole) {
             throw new LedgerFault(
                     Code.CORRUPT,
@@ -96,7 +110,42 @@ final class Recovery {
         WalCursor.Place start = segments.isEmpty()
                 ? new WalCursor.Place(end.size(), 0, 0)
                 : new WalCursor.Place(segments.getFirst()[1], segments.getFirst()[0], 0);
-        return new Found(shown, chains, whole, start, end, segments);
+        if (edge.size() < end.size()) { // a copy without write-ahead files: its last, partial bundle is all there is
+            reader.visit(edge.size(), end.size(), (index, bundle, offset, length) ->
+                    edge.add(hasher.leaf(bundle, offset, length), ahead::put));
+        }
+        return new Found(shown, chains, whole, start, end, segments, nodes(edge), torn);
+    }
+
+    /** The tree at the last whole bundle that is known to be forced. */
+    TreeEdge edge(long whole) {
+        try {
+            return TreeEdge.at(whole, this::tile);
+        } catch (UncheckedIOException e) {
+            throw new LedgerFault(Code.CORRUPT, "a tile is missing: " + e.getMessage(), e);
+        }
+    }
+
+    private byte[] tile(TilePath tile) {
+        try {
+            ByteBuffer contents = disk.contents(tile.path());
+            byte[] bytes = new byte[contents.remaining()];
+            contents.get(bytes);
+            return bytes;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Tiles that are not integrated yet are in memory: their hashes only, some bytes for each record since the last settlement. */
+    private TileNodes nodes(TreeEdge edge) {
+        return new TileNodes(edge.size(), tile -> {
+            if (!tile.full()) {
+                return edge.hashes(tile.level());
+            }
+            byte[] full = ahead.get(tile);
+            return full == null ? tile(tile) : full;
+        });
     }
 
     /** The checkpoint as it was shown; one that anybody could have seen must be readable and ours. */
@@ -151,7 +200,11 @@ final class Recovery {
     private void readChains(Chains chains, long size) {
         if (size > 0) {
             try {
-                reader.visit(0, size, (index, bundle, offset, length) -> add(chains, index, bundle, offset, length));
+                reader.visit(
+                        0,
+                        size,
+                        (index, bundle, offset, length) ->
+                                add(chains, index, bundle, offset, length, hasher.leaf(bundle, offset, length)));
             } catch (UncheckedIOException | IndexOutOfBoundsException e) {
                 throw new LedgerFault(
                         Code.CORRUPT, "entries under the checkpoint cannot be read: run behalf verify on a copy", e);
@@ -159,8 +212,8 @@ final class Recovery {
         }
     }
 
-    private WalCursor.Place readSegments(List<Long> numbers, Chains chains, long known, List<long[]> segments)
-            throws IOException {
+    private WalCursor.Place readSegments(
+            List<Long> numbers, Chains chains, long known, TreeEdge edge, List<long[]> segments) throws IOException {
         long next = -1;
         long number = 0;
         int end = 0;
@@ -168,10 +221,16 @@ final class Recovery {
             number = candidate;
             String path = WalFormat.segmentPath(number);
             Scanned scanned = WalFormat.scan(disk.contents(path), number, (index, entry) -> {
-                if (index >= known) {
+                if (index >= known || index == edge.size()) {
                     int length = entry.remaining();
                     entry.get(entry.position(), scratch, 0, length);
-                    add(chains, index, scratch, 0, length);
+                    Hash leaf = hasher.leaf(scratch, 0, length);
+                    if (index == edge.size()) {
+                        edge.add(leaf, ahead::put);
+                    }
+                    if (index >= known) {
+                        add(chains, index, scratch, 0, length, leaf);
+                    }
                 }
             });
             Scanned.Sound sound =
@@ -181,7 +240,7 @@ final class Recovery {
                                     Code.CORRUPT,
                                     path + ": " + problem
                                             + "; acknowledged records are damaged, restore the file from a copy");
-                        case Scanned.Torn torn -> untorn(torn, path, numbers, number);
+                        case Scanned.Torn cut -> untorn(cut, path, numbers, number);
                         case Scanned.Sound whole -> whole;
                     };
             end = sound.end();
@@ -206,20 +265,24 @@ final class Recovery {
         return new WalCursor.Place(Math.max(next, known), number, end);
     }
 
-    /**
-     * Nobody was told of a torn group. It goes back to zeros before anything is written after it, or the next start would find its remains
-     * and could not tell them from damage.
-     */
-    private Scanned.Sound untorn(Scanned.Torn torn, String path, List<Long> numbers, long number) throws IOException {
+    private Scanned.Sound untorn(Scanned.Torn cut, String path, List<Long> numbers, long number) throws IOException {
         if (!onlyEmptyAfter(numbers, number)) {
             throw new LedgerFault(
                     Code.CORRUPT, path + ": a group is cut short, and a later file holds more; restore the file");
         }
-        try (Disk.Handle file = disk.open(path)) {
-            file.write(ByteBuffer.allocate(torn.to() - torn.end()), torn.end());
+        torn = Optional.of(new Tail(path, cut.end(), cut.to()));
+        return new Scanned.Sound(cut.first(), cut.next(), cut.end());
+    }
+
+    /**
+     * Nobody was told of a torn group. It goes back to zeros before anything is written after it, or the next start would find its remains
+     * and could not tell them from damage.
+     */
+    void mend(Tail torn) throws IOException {
+        try (Disk.Handle file = disk.open(torn.path())) {
+            file.write(ByteBuffer.allocate(torn.to() - torn.from()), torn.from());
             file.force();
         }
-        return new Scanned.Sound(torn.first(), torn.next(), torn.end());
     }
 
     private boolean onlyEmptyAfter(List<Long> numbers, long number) throws IOException {
@@ -231,12 +294,12 @@ final class Recovery {
         return true;
     }
 
-    private void add(Chains chains, long index, byte[] bytes, int offset, int length) {
+    private void add(Chains chains, long index, byte[] bytes, int offset, int length, Hash leaf) {
         @Nullable String problem = scan.scan(bytes, offset, length);
         if (problem != null) {
             throw new LedgerFault(Code.CORRUPT, "entry " + index + " is no record: " + problem);
         }
-        chains.add(scan.facts(), hasher.leaf(bytes, offset, length), index);
+        chains.add(scan.facts(), leaf, index);
     }
 
     private static long whole(boolean snapshot, long known, long firstIndex, long shown) {

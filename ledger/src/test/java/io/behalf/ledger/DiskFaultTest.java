@@ -64,6 +64,7 @@ class DiskFaultTest {
             FaultDisk.write(disk.remains(random::nextBoolean), left.directory());
             ledger.close();
             FaultStory.copy(settings.data().resolve("keys"), left.data().resolve("keys"));
+            FaultStory.remove(settings.data());
             Recovered recovered = Recovered.start(left, records.refusal(task), what);
             assertThat(recovered.records()).as(what).containsAll(before);
         }
