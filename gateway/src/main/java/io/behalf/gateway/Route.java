@@ -72,7 +72,8 @@ public record Route(
         if (!NAME.matcher(name).matches() || !NAME.matcher(service).matches()) {
             throw new IllegalArgumentException("route and service names are lower-case letters, digits and hyphens");
         }
-        if (!Set.of("http", "https").contains(upstream.getScheme()) || upstream.getHost() == null) {
+        boolean http = "http".equals(upstream.getScheme()) || "https".equals(upstream.getScheme());
+        if (!http || upstream.getHost() == null) {
             throw new IllegalArgumentException("an upstream is an http or https address");
         }
         if (upstream.getRawQuery() != null || upstream.getRawUserInfo() != null || upstream.getRawFragment() != null) {

@@ -6,6 +6,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConfigurationReaderTest {
     private static final String DEVELOPMENT = "server: {development: true}\n";
@@ -59,6 +60,14 @@ class ConfigurationReaderTest {
     void refusesASecretThatTheEnvironmentLacks() {
         assertThat(Configurations.problems("server:\n  development: true\n  api-token: {env: NOT_SET}"))
                 .containsExactly("line 3: server.api-token: the environment has no NOT_SET");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"127.0.0.1", "/models", "ftp://127.0.0.1"})
+    void refusesAnUpstreamThatIsNoAddress(String upstream) {
+        assertThat(Configurations.problems(
+                        DEVELOPMENT + "gateway: {routes: [{name: openai, kind: openai, upstream: " + upstream + "}]}"))
+                .containsExactly("line 2: gateway.routes[]: an upstream is an http or https address");
     }
 
     @Test
