@@ -5,6 +5,8 @@ import io.behalf.ledger.EmbeddedLedger;
 import io.behalf.ledger.LedgerBench;
 import io.behalf.ledger.LedgerSettings;
 import io.behalf.policy.PolicyBench;
+import io.behalf.server.kill.Deed;
+import io.behalf.server.kill.KillBench;
 import io.behalf.verifier.VerifierBench;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -32,19 +34,28 @@ import picocli.CommandLine.Spec;
         name = "bench",
         mixinStandardHelpOptions = true,
         description =
-                "Measures the ledger, the verifier, the policy and, beside plain nginx, the gateway on this machine.")
+                "Measures the ledger, the verifier, the policy and, beside plain nginx, the gateway on this machine; or"
+                        + " kills a server under load, again and again, and checks that it kept its word (kill).")
 final class BenchCommand implements Callable<Integer> {
     private static final int FEW_RULES = 10;
     private static final int MANY_RULES = 1_000;
+    private static final int GATEWAY_ROUNDS = 3;
+    private static final int KILL_ROUNDS = 500;
+    private static final int KILL_PROGRAMS = 6;
 
     enum Part {
         LEDGER,
         VERIFIER,
         POLICY,
-        GATEWAY
+        GATEWAY,
+        KILL
     }
 
-    @Parameters(paramLabel = "NAME", arity = "0..1", description = "One of ${COMPLETION-CANDIDATES}; all without it.")
+    @Parameters(
+            paramLabel = "NAME",
+            arity = "0..1",
+            description =
+                    "One of ${COMPLETION-CANDIDATES}; without it all but KILL, which takes the better part of an hour.")
     private Optional<Part> part = Optional.empty();
 
     @Option(
@@ -86,9 +97,15 @@ final class BenchCommand implements Callable<Integer> {
     @Option(
             names = "--rounds",
             paramLabel = "N",
-            defaultValue = "3",
-            description = "How often nginx and gateway are measured in turn; the medians are told (${DEFAULT-VALUE}).")
-    private int rounds = 3;
+            description = "How often nginx and gateway are measured in turn; the medians are told (" + GATEWAY_ROUNDS
+                    + "). How often the server is killed (" + KILL_ROUNDS + ").")
+    private Optional<Integer> rounds = Optional.empty();
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            description = "Of the choices that are made while servers are killed; one that is told, without it.")
+    private Optional<Long> seed = Optional.empty();
 
     @Option(
             names = "--dir",
@@ -117,12 +134,13 @@ final class BenchCommand implements Callable<Integer> {
                 || pace < 1
                 || seconds < 1
                 || warmUp < 1
-                || rounds < 1
+                || rounds.orElse(1) < 1
                 || connections.stream().anyMatch(n -> n < 1)) {
             throw CommandFailed.usage(
                     "--records, --pace, --seconds, --warm-up, --connections and --rounds are positive.");
         }
         PrintWriter out = spec.commandLine().getOut();
+        List<String> failures = new ArrayList<>();
         Map<String, @Nullable Object> all = new LinkedHashMap<>();
         for (Part each : parts()) {
             List<Figure> figures =
@@ -131,6 +149,7 @@ final class BenchCommand implements Callable<Integer> {
                         case VERIFIER -> verifier();
                         case POLICY -> policy();
                         case GATEWAY -> gateway();
+                        case KILL -> kill(failures);
                     };
             String name = each.name().toLowerCase(Locale.ROOT);
             if (json) {
@@ -148,14 +167,15 @@ final class BenchCommand implements Callable<Integer> {
             out.println(JsonText.of(all));
         }
         out.flush();
-        return Exit.FINE;
+        failures.forEach(spec.commandLine().getErr()::println);
+        return failures.isEmpty() ? Exit.FINE : Exit.NO;
     }
 
     /** Without nginx everything else is still measured, unless the gateway was asked for by name. */
     private List<Part> parts() {
         List<String> missing = GatewayBench.missing();
         if (missing.isEmpty() || (part.isPresent() && part.get() != Part.GATEWAY)) {
-            return part.map(List::of).orElse(List.of(Part.values()));
+            return part.map(List::of).orElse(List.of(Part.LEDGER, Part.VERIFIER, Part.POLICY, Part.GATEWAY));
         }
         String told = "The gateway is measured beside nginx, by wrk; not installed here: " + String.join(", ", missing)
                 + ". On Debian or Ubuntu: apt-get install " + String.join(" ", missing);
@@ -173,7 +193,11 @@ final class BenchCommand implements Callable<Integer> {
             String disk = Files.getFileStore(folder).type();
             out.add(new Figure("file_system", disk, disk));
             List<GatewayBench.Compared> all = GatewayBench.run(new GatewayBench.Settings(
-                    folder, connections, rounds, Duration.ofSeconds(warmUp), Duration.ofSeconds(seconds)));
+                    folder,
+                    connections,
+                    rounds.orElse(GATEWAY_ROUNDS),
+                    Duration.ofSeconds(warmUp),
+                    Duration.ofSeconds(seconds)));
             for (GatewayBench.Compared each : all) {
                 GatewayBench.Figure figure = each.figure();
                 String name = figure.way().name().toLowerCase(Locale.ROOT) + "_" + figure.connections() + "_";
@@ -201,6 +225,51 @@ final class BenchCommand implements Callable<Integer> {
         return dir.isPresent()
                 ? Files.createTempDirectory(dir.get(), "behalf-bench")
                 : Files.createTempDirectory("behalf-bench");
+    }
+
+    /** @param failures is told what was found wrong; then the data stays where it is, for whoever wants to know why */
+    private List<Figure> kill(List<String> failures) throws IOException, InterruptedException {
+        long used = seed.orElseGet(clock::millis);
+        int wanted = rounds.orElse(KILL_ROUNDS);
+        Path folder = folder();
+        PrintWriter err = spec.commandLine().getErr();
+        // the parts around a server that is killed have much to say about it
+        ServeCommand.logFrom(Configuration.LogLevel.ERROR);
+        if (Terminal.isThere()) {
+            err.println("seed " + used + ", data in " + folder);
+        }
+        KillBench.Result result = KillBench.run(new KillBench.Settings(folder, wanted, KILL_PROGRAMS, used, round -> {
+            if (Terminal.isThere()) {
+                err.print("\rround " + round + " of " + wanted + (round == wanted ? "\n" : ""));
+                err.flush();
+            }
+        }));
+        if (result.violations().isEmpty()) {
+            remove(folder);
+        } else {
+            failures.add("With --seed " + used + ", in round " + result.rounds() + " (data in " + folder + "):");
+            result.violations().forEach(violation -> failures.add("  " + violation));
+        }
+        List<Figure> out = new ArrayList<>();
+        out.add(new Figure("seed", used, String.valueOf(used)));
+        out.add(count("rounds", result.rounds()));
+        out.add(count("kills", result.kills()));
+        out.add(count("calls", result.calls()));
+        out.add(count("answers_cut", result.cut()));
+        out.add(count("requests_at_upstreams", result.arrived()));
+        out.add(count("acknowledged", result.acknowledged()));
+        out.add(count("tasks_begun", result.answered(Deed.START, Deed.START_WITH_NOBODY, Deed.REDEEM)));
+        out.add(count("approvals_in_the_browser", result.answered(Deed.REDEEM)));
+        out.add(count("renewals", result.answered(Deed.RENEW, Deed.ROTATE)));
+        out.add(count("hand_overs", result.answered(Deed.TAKE_OVER)));
+        out.add(count("tasks_stopped", result.answered(Deed.STOP, Deed.END)));
+        out.add(count("logouts", result.answered(Deed.LOGOUT)));
+        out.add(count("open_calls_closed_as_unknown", result.unknown()));
+        out.add(count("entries_verified", result.entries()));
+        out.add(count("violations", result.violations().size()));
+        out.add(millis("start_median_nanos", result.medianStart()));
+        out.add(millis("start_longest_nanos", result.longestStart()));
+        return out;
     }
 
     private List<Figure> ledger() throws IOException, InterruptedException {
@@ -258,6 +327,10 @@ final class BenchCommand implements Callable<Integer> {
 
     private static Figure micros(String name, long micros) {
         return micros(name, (double) micros);
+    }
+
+    private static Figure millis(String name, Duration time) {
+        return new Figure(name, time.toNanos(), String.format(Locale.ROOT, "%,d ms", time.toMillis()));
     }
 
     private static Figure ratio(String name, long a, long b) {

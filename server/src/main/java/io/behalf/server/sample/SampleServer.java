@@ -11,6 +11,7 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.URI;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** An HTTP server on a free port of loopback, for the pretend parts. */
@@ -20,16 +21,27 @@ public final class SampleServer {
     static final int MAX_BODY = 1 << 20;
 
     private final HttpServer server;
+    private volatile Consumer<HttpServerRequest> watcher = _ -> {};
 
     private SampleServer(HttpServer server) {
         this.server = server;
     }
 
     static Future<SampleServer> start(Vertx vertx, Handler<HttpServerRequest> handler) {
-        return vertx.createHttpServer(new HttpServerOptions().setHttp2ClearTextEnabled(false))
-                .requestHandler(handler)
+        HttpServer server = vertx.createHttpServer(new HttpServerOptions().setHttp2ClearTextEnabled(false));
+        SampleServer sample = new SampleServer(server);
+        return server.connectionHandler(client -> client.exceptionHandler(_ -> {})) // it has gone, as clients do
+                .requestHandler(request -> {
+                    sample.watcher.accept(request);
+                    handler.handle(request);
+                })
                 .listen(0, HOST)
-                .map(SampleServer::new);
+                .map(sample);
+    }
+
+    /** From now on it is told of each request's head, before anything is answered. */
+    public void watchedBy(Consumer<HttpServerRequest> told) {
+        watcher = told;
     }
 
     public URI address() {

@@ -6,24 +6,37 @@ import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** A pretend model behind the wire protocols of OpenAI (chat completions) and Anthropic (messages), streamed or not. */
 public final class ScriptedModel {
-    private ScriptedModel() {}
+    private final Vertx vertx;
+    private final Duration pause;
 
-    public static Future<SampleServer> start(Vertx vertx) {
-        return SampleServer.start(vertx, ScriptedModel::handle);
+    private ScriptedModel(Vertx vertx, Duration pause) {
+        this.vertx = vertx;
+        this.pause = pause;
     }
 
-    private static void handle(HttpServerRequest request) {
+    public static Future<SampleServer> start(Vertx vertx) {
+        return start(vertx, Duration.ZERO);
+    }
+
+    /** @param pause between two events of a streamed answer */
+    public static Future<SampleServer> start(Vertx vertx, Duration pause) {
+        return SampleServer.start(vertx, new ScriptedModel(vertx, pause)::handle);
+    }
+
+    private void handle(HttpServerRequest request) {
         switch (request.method() + " " + SampleServer.path(request)) {
-            case "POST /v1/chat/completions" -> ask(request, ScriptedModel::openAi);
-            case "POST /v1/messages" -> ask(request, ScriptedModel::anthropic);
+            case "POST /v1/chat/completions" -> ask(request, this::openAi);
+            case "POST /v1/messages" -> ask(request, this::anthropic);
             case "GET /v1/models" ->
                 SampleServer.answer(
                         request.response(),
@@ -48,7 +61,7 @@ public final class ScriptedModel {
         });
     }
 
-    private static void openAi(Map<String, @Nullable Object> body, int bytes, HttpServerResponse response) {
+    private void openAi(Map<String, @Nullable Object> body, int bytes, HttpServerResponse response) {
         List<String> offered = SampleJson.list(body, "tools").stream()
                 .map(tool -> SampleJson.string(SampleJson.member(tool, "function"), "name"))
                 .toList();
@@ -138,7 +151,7 @@ public final class ScriptedModel {
                 "total_tokens", reply.inputTokens() + reply.outputTokens());
     }
 
-    private static void anthropic(Map<String, @Nullable Object> body, int bytes, HttpServerResponse response) {
+    private void anthropic(Map<String, @Nullable Object> body, int bytes, HttpServerResponse response) {
         List<String> offered = SampleJson.list(body, "tools").stream()
                 .map(tool -> SampleJson.string(tool, "name"))
                 .toList();
@@ -246,12 +259,18 @@ public final class ScriptedModel {
         return reply.plan().isEmpty() ? "end_turn" : "tool_use";
     }
 
-    private static void stream(HttpServerResponse response, List<String> events) {
+    private void stream(HttpServerResponse response, List<String> events) {
         response.setChunked(true).putHeader("content-type", "text/event-stream");
         Future<Void> written = Future.succeededFuture();
         for (String event : events) {
-            written = written.compose(_ -> response.write(Buffer.buffer(event)));
+            written = written.compose(_ -> paused()).compose(_ -> response.write(Buffer.buffer(event)));
         }
         written.compose(_ -> response.end());
+    }
+
+    private Future<Void> paused() {
+        return pause.isZero()
+                ? Future.succeededFuture()
+                : vertx.timer(pause.toMillis(), TimeUnit.MILLISECONDS).mapEmpty();
     }
 }

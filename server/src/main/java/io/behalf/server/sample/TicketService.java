@@ -36,6 +36,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * A pretend HTTP service that trusts no gateway: it checks the delegation of each call with the same verifier, decides
@@ -57,17 +58,20 @@ public final class TicketService {
     private final HttpClient client;
     private final Clock clock;
     private final ServiceGuard guard;
+    private final Consumer<String> kept;
     private volatile Optional<IssuerKeys> keys = Optional.empty();
     /** Records not yet in the ledger, in their order: it takes a chain in no other. */
     private final Deque<Buffer> unsent = new ArrayDeque<>();
 
     private Future<Void> handedIn = Future.succeededFuture();
 
-    private TicketService(Vertx vertx, String audience, URI authority, SigningKey key, Clock clock) {
+    private TicketService(
+            Vertx vertx, String audience, URI authority, SigningKey key, Clock clock, Consumer<String> kept) {
         this.audience = audience;
         this.authority = authority;
         this.client = vertx.createHttpClient();
         this.clock = clock;
+        this.kept = kept;
         var verifier = new DelegationVerifier(
                 issuer -> issuer.equals(authority.toString()) ? keys : Optional.empty(),
                 Revocations.NONE, // tokens made for it live five minutes at most, and the gateway stops sooner
@@ -84,7 +88,13 @@ public final class TicketService {
      * @param key a new one: its chain of records begins with it
      */
     public static Future<SampleServer> start(Vertx vertx, String audience, URI authority, SigningKey key, Clock clock) {
-        TicketService service = new TicketService(vertx, audience, authority, key, clock);
+        return start(vertx, audience, authority, key, clock, _ -> {});
+    }
+
+    /** @param kept told the ledger's id of each record that it has taken */
+    public static Future<SampleServer> start(
+            Vertx vertx, String audience, URI authority, SigningKey key, Clock clock, Consumer<String> kept) {
+        TicketService service = new TicketService(vertx, audience, authority, key, clock, kept);
         return SampleServer.start(vertx, service::handle);
     }
 
@@ -197,8 +207,21 @@ public final class TicketService {
                 .compose(request ->
                         request.putHeader("content-type", "application/json").send(record))
                 .compose(answer -> answer.statusCode() / 100 == 2
-                        ? Future.succeededFuture()
-                        : Future.failedFuture("the ledger answered " + answer.statusCode()));
+                        ? answer.body()
+                        : Future.failedFuture("the ledger answered " + answer.statusCode()))
+                .compose(this::taken);
+    }
+
+    /** The status says that it is in the ledger; the body, which of its records it is. */
+    private Future<Void> taken(Buffer answer) {
+        try {
+            if (Json.readObject(answer.getBytes()).get("record") instanceof String id) {
+                kept.accept(id);
+            }
+        } catch (Json.Malformed e) {
+            // nobody can be told its id
+        }
+        return Future.succeededFuture();
     }
 
     private RequestOptions options(HttpMethod method, String path) {
