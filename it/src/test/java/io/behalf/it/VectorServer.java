@@ -7,6 +7,8 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,7 +18,8 @@ import java.util.Objects;
  * A running server that vectors are shown to. It and its pretend provider sign with the keys of {@code vectors/keys.json},
  * so that what only they can sign can be shown too.
  */
-record VectorServer(BehalfServer server, PretendProvider provider, PretendUpstream upstream) implements AutoCloseable {
+record VectorServer(BehalfServer server, PretendProvider people, PretendUpstream upstream)
+        implements VectorSteps.Asked, AutoCloseable {
     static VectorServer start(Path folder) {
         var provider =
                 PretendProvider.start(Objects.requireNonNull(VectorFile.keys().get("provider")));
@@ -50,15 +53,19 @@ record VectorServer(BehalfServer server, PretendProvider provider, PretendUpstre
     }
 
     /** The newest signs and all are published. */
-    private static void putKeys(Path directory) throws IOException {
+    static void putKeys(Path directory) {
         var owners = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
-        Files.createDirectories(directory, owners);
         var keys = VectorFile.keys();
         var oldestFirst = List.of("authority-rs256", "authority-eddsa", "authority");
-        for (var name : oldestFirst) {
-            Files.write(
-                    directory.resolve("authority-" + (1 + oldestFirst.indexOf(name)) + ".jwk"),
-                    Json.canonical(Objects.requireNonNull(keys.get(name)).toPrivateJwk()));
+        try {
+            Files.createDirectories(directory, owners);
+            for (var name : oldestFirst) {
+                Files.write(
+                        directory.resolve("authority-" + (1 + oldestFirst.indexOf(name)) + ".jwk"),
+                        Json.canonical(Objects.requireNonNull(keys.get(name)).toPrivateJwk()));
+            }
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
         }
     }
 
@@ -66,25 +73,36 @@ record VectorServer(BehalfServer server, PretendProvider provider, PretendUpstre
         return "the secret of " + agent + ", known to everybody";
     }
 
-    URI base() {
+    @Override
+    public URI base() {
         return server.base();
     }
 
-    /** What placeholders mean here, when this route is called at this path. */
-    Map<String, String> words(String route, String path) {
-        return Map.of(
-                "issuer", base().toString(),
-                "provider", provider.issuer(),
-                "audience", base().resolve(route).toString(),
-                "url", base().resolve(path).toString(),
-                "other audience", base().resolve("/mcp/payroll").toString(),
-                "elsewhere", upstream.base().resolve("/v1/elsewhere").toString());
+    @Override
+    public String provider() {
+        return people.issuer();
+    }
+
+    @Override
+    public URI elsewhere() {
+        return upstream.base().resolve("/v1/elsewhere");
+    }
+
+    @Override
+    public Instant now() {
+        return Instant.now();
+    }
+
+    /** @throws UnsupportedOperationException because nobody moves a running server's clock */
+    @Override
+    public void pass(Duration time) {
+        throw new UnsupportedOperationException("vectors in which time passes say that they cannot be shown here");
     }
 
     @Override
     public void close() {
         server.close();
         upstream.close();
-        provider.close();
+        people.close();
     }
 }

@@ -6,6 +6,7 @@ import io.behalf.core.jose.CompactJws;
 import io.behalf.core.json.Json;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -29,7 +30,7 @@ final class VectorSteps {
     private static final Duration ANSWERS_WITHIN = Duration.ofSeconds(30);
     private static final Pattern KEPT = Pattern.compile("\\{(made|access_token|refresh_token):([a-z]+)}");
 
-    private final VectorServer server;
+    private final Asked asked;
     private final HttpClient http;
     private final VectorForge forge;
     private final Map<String, @Nullable Object> file;
@@ -38,13 +39,39 @@ final class VectorSteps {
     private final Map<String, String> made = new HashMap<>();
     private final Map<String, Map<String, @Nullable Object>> kept = new HashMap<>();
 
+    /** Who answers. */
+    interface Asked {
+        URI base();
+
+        /** The issuer whose tokens start tasks. */
+        String provider();
+
+        /** An attacker's address. */
+        URI elsewhere();
+
+        Instant now();
+
+        void pass(Duration time);
+
+        /** What placeholders mean here, when this route is called at this path. */
+        default Map<String, String> words(String route, String path) {
+            return Map.of(
+                    "issuer", base().toString(),
+                    "provider", provider(),
+                    "audience", base().resolve(route).toString(),
+                    "url", base().resolve(path).toString(),
+                    "other audience", base().resolve("/mcp/payroll").toString(),
+                    "elsewhere", elsewhere().toString());
+        }
+    }
+
     VectorSteps(
-            VectorServer server,
+            Asked asked,
             HttpClient http,
             VectorForge forge,
             Map<String, @Nullable Object> file,
             Map<String, @Nullable Object> vector) {
-        this.server = server;
+        this.asked = asked;
         this.http = http;
         this.forge = forge;
         this.file = file;
@@ -52,8 +79,8 @@ final class VectorSteps {
         this.name = vector.get("name") + " " + UUID.randomUUID();
     }
 
-    /** The answer to the last one, after all others were given what they asked for. */
-    HttpResponse<String> lastAnswer() {
+    /** Makes them, and checks that all but the last are given what they ask for, and the last what the vector says. */
+    void answeredAsTheVectorSays() {
         var steps = VectorFile.list(vector.get("steps"));
         for (int i = 0; i < steps.size() - 1; i++) {
             var step = VectorFile.object(steps.get(i));
@@ -63,15 +90,34 @@ final class VectorSteps {
                 kept.put(VectorFile.text(step, "keep"), parsed(answer.body()));
             }
         }
-        return send(VectorFile.object(steps.getLast()), steps.size() - 1);
+        var last = send(VectorFile.object(steps.getLast()), steps.size() - 1);
+        var expected = VectorFile.text(vector, "expect");
+        if (expected.equals("passed")) {
+            assertThat(last.statusCode()).as(last.body()).isEqualTo(200);
+        } else {
+            refused(last, expected);
+        }
+    }
+
+    /** RFC 6749 §5.2. */
+    private void refused(HttpResponse<String> answer, String expected) {
+        var error = parsed(answer.body());
+        assertThat(error.get("error")).as(answer.body()).isEqualTo(expected);
+        assertThat(VectorFile.text(error, "error_description")).contains(VectorFile.text(vector, "says", " "));
+        assertThat(error).doesNotContainKey("access_token");
+        assertThat(answer.statusCode()).isEqualTo(expected.equals("invalid_client") ? 401 : 400);
+        assertThat(answer.headers().firstValue("cache-control")).hasValue("no-store");
     }
 
     private HttpResponse<String> send(Map<String, @Nullable Object> step, int number) {
+        if (step.get("after") instanceof Long seconds) {
+            asked.pass(Duration.ofSeconds(seconds));
+        }
         var path = VectorFile.text(step, "path", "/oauth/token");
         var agent = VectorFile.text(step, "as");
         var key = VectorFile.text(VectorFile.object(file.get("agents")), agent);
         var place = place(path).with("step", "" + number);
-        var request = HttpRequest.newBuilder(server.base().resolve(path))
+        var request = HttpRequest.newBuilder(asked.base().resolve(path))
                 .timeout(ANSWERS_WITHIN)
                 .header("Content-Type", "application/x-www-form-urlencoded")
                 .POST(BodyPublishers.ofString(form(step, agent, place)));
@@ -91,7 +137,7 @@ final class VectorSteps {
     }
 
     private VectorForge.Place place(String path) {
-        return new VectorForge.Place(Instant.now(), server.words("/mcp/tickets", path), Map.of()).with("vector", name);
+        return new VectorForge.Place(asked.now(), asked.words("/mcp/tickets", path), Map.of()).with("vector", name);
     }
 
     private String form(Map<String, @Nullable Object> step, String agent, VectorForge.Place place) {
