@@ -76,8 +76,13 @@ public final class Authority implements AutoCloseable {
         Shelf shelf = new Shelf(sealer);
         LiveStops live = new LiveStops();
         Changes changes = new Changes(store, records, tasks, renewals);
-        changes.recover(clock.instant());
-        loadStops(store, tasks, live, clock.instant());
+        try {
+            changes.recover(clock.instant());
+            loadStops(store, tasks, live, clock.instant());
+        } catch (RuntimeException | Error e) {
+            store.close(); // or it would leave more beside the store than it found
+            throw e;
+        }
         Fetch fetch = new Fetch();
         TrustedIssuers issuers = issuer -> issuer.equals(config.issuer())
                 ? Optional.of(new IssuerKeys(Set.of(SignatureAlgorithm.ES256), keys.published()))

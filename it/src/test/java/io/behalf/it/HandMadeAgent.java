@@ -53,7 +53,16 @@ final class HandMadeAgent implements AutoCloseable {
     }
 
     HandMadeAgent renew() {
-        return keep(granted(Map.of("grant_type", "refresh_token", "refresh_token", renewal)));
+        return keep(granted(renewalForm()));
+    }
+
+    /** As {@link #renew}, by one who may be refused. */
+    HttpResponse<String> askRenewal() {
+        return post("/oauth/token", renewalForm());
+    }
+
+    private Map<String, String> renewalForm() {
+        return Map.of("grant_type", "refresh_token", "refresh_token", renewal);
     }
 
     /** A token that the named agent, and nobody else, can take its part of the task with. */

@@ -23,6 +23,11 @@ record PretendDeployment(BehalfServer server, PretendProvider provider, PretendU
     private static final String SECRET = "a-secret-of-thirty-two-characters";
 
     static PretendDeployment start(Path folder) {
+        return start(folder, "");
+    }
+
+    /** @param ledgerOptions further lines of the configuration's {@code ledger} */
+    static PretendDeployment start(Path folder, String ledgerOptions) {
         var provider = PretendProvider.start();
         var upstream = PretendUpstream.start();
         try {
@@ -30,7 +35,8 @@ record PretendDeployment(BehalfServer server, PretendProvider provider, PretendU
                     .replace("PROVIDER", provider.issuer())
                     .replace("UPSTREAM", upstream.base().toString())
                     .replace("AWAY", "http://127.0.0.1:" + Program.freePort())
-                    .replace("OTHER_KEY_SHA256", sha256(OTHER_AGENTS_OWN_KEY));
+                    .replace("OTHER_KEY_SHA256", sha256(OTHER_AGENTS_OWN_KEY))
+                    .concat(ledgerOptions);
             var server = BehalfServer.in(folder).start(configuration, Map.of("AGENT_SECRET", SECRET));
             return new PretendDeployment(server, provider, upstream);
         } catch (IOException failed) {
