@@ -62,7 +62,7 @@ final class RefusalAssert {
         assertThat(answer.statusCode()).as(answer.body()).isEqualTo(reason.status());
         assertThat(answer.headers().firstValue("content-type")).hasValue("application/json");
         assertThat(body.path("jsonrpc").asText()).isEqualTo("2.0");
-        assertThat(error.path("code").asInt()).isEqualTo(-32001);
+        assertThat(error.path("code").asInt()).isEqualTo(reason == Reason.REQUEST_MALFORMED ? -32600 : -32001);
         assertThat(error.path("message").asText()).isNotBlank();
         return new RefusalAssert(server, reason, answer, error.path("data"));
     }

@@ -8,10 +8,8 @@ import io.behalf.core.jose.SigningKey;
 import io.behalf.core.json.Json;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
-import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
@@ -35,8 +33,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Shows a running server what {@code vectors/presentations.json} and {@code vectors/token-requests.json} say, made for its
- * address, its clock and its tasks.
+ * Shows a running server what {@code vectors/presentations.json}, {@code vectors/requests.json} and
+ * {@code vectors/token-requests.json} say, made for its address, its clock and its tasks.
  *
  * <p>Of one agent, 60 refusals a minute are recorded one by one, and 60 failed authentications from one address are
  * answered: there are fewer vectors of both kinds.
@@ -44,6 +42,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class VectorsOverHttpTest {
     private static final Map<String, @Nullable Object> PRESENTATIONS = VectorFile.read("presentations.json");
     private static final Map<String, @Nullable Object> TOKEN_REQUESTS = VectorFile.read("token-requests.json");
+    private static final Map<String, @Nullable Object> REQUESTS = VectorFile.read("requests.json");
     private static final Duration ANSWERS_WITHIN = Duration.ofSeconds(30);
 
     /** Claims that are those of the task that a server has begun. */
@@ -100,7 +99,7 @@ class VectorsOverHttpTest {
     @ParameterizedTest
     @MethodSource("presentations")
     void answersPresentationAsTheVectorSays(Map<String, @Nullable Object> vector) {
-        var door = Door.of(vector);
+        var door = VectorDoor.of(vector);
         var made = forge(PRESENTATIONS).make(VectorFile.object(vector.get("made")), place(vector, door));
         for (var proofs : made.before()) {
             send(vector, door, made.token().orElseThrow(), proofs);
@@ -109,6 +108,10 @@ class VectorsOverHttpTest {
 
         var answer = send(vector, door, made.token().orElse(""), made.proofs());
 
+        answered(answer, vector, door);
+    }
+
+    private static void answered(HttpResponse<String> answer, Map<String, @Nullable Object> vector, VectorDoor door) {
         var expected = VectorFile.text(vector, "expect");
         if (expected.equals("passed")) {
             assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
@@ -117,13 +120,37 @@ class VectorsOverHttpTest {
             return;
         }
         var reason = Reason.of(expected);
-        var refusal = door.refusal(answer, reason);
+        var refusal = vector.containsKey("path") // where no route is, there is no protocol either
+                ? RefusalAssert.problem(server(), answer, reason)
+                : door.refusal(server(), answer, reason);
         assertThat(answer.headers().map().containsKey("www-authenticate")).isEqualTo(reason.challenges());
         if (vector.containsKey("authentic")) {
             refusal.recordedIn(claims(vector, "task_id"));
         } else {
             refusal.onlyCounted();
         }
+    }
+
+    static Stream<Map<String, @Nullable Object>> requests() {
+        return shown(REQUESTS);
+    }
+
+    @ParameterizedTest
+    @MethodSource("requests")
+    void answersRequestAsTheVectorSays(Map<String, @Nullable Object> vector) {
+        var door = VectorDoor.named(VectorFile.text(vector, "route"));
+        var forge = forge(PRESENTATIONS);
+        var place = place(vector, door);
+        var recipe = VectorFile.object(vector.get("made"));
+        var made = forge.make(recipe, place);
+        place = place.with("shown", made.token().orElseThrow())
+                .with("proof", made.proofs().getFirst());
+        if (recipe.containsKey("second")) {
+            var second = forge.make(Map.of("token", VectorFile.object(recipe.get("second"))), place);
+            place = place.with("second", second.token().orElseThrow());
+        }
+
+        answered(send(door.request(server().base(), vector, forge, place)), vector, door);
     }
 
     static Stream<Map<String, @Nullable Object>> tokenRequests() {
@@ -171,51 +198,11 @@ class VectorsOverHttpTest {
         return out;
     }
 
-    /** Where a call is made, and how its protocol says no. */
-    private enum Door {
-        TOOLS("/mcp/tickets", "/mcp/tickets", """
-                {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "ACTION", "arguments": {}}}"""),
-        UNBOUND_TOOLS("/mcp/unbound", "/mcp/unbound", TOOLS.body),
-        OPENAI("/llm/openai", "/llm/openai/v1/chat/completions", """
-                {"model": "demo-model", "messages": [{"role": "user", "content": "hello"}]}"""),
-        ANTHROPIC("/llm/anthropic", "/llm/anthropic/v1/messages", """
-                {"model": "demo-model", "max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]}""");
-
-        private final String route;
-        private final String path;
-        private final String body;
-
-        Door(String route, String path, String body) {
-            this.route = route;
-            this.path = path;
-            this.body = body;
-        }
-
-        static Door of(Map<String, @Nullable Object> vector) {
-            return switch (called(vector, "service", "tickets")) {
-                case "openai" -> OPENAI;
-                case "anthropic" -> ANTHROPIC;
-                default -> vector.containsKey("allow_unbound") ? UNBOUND_TOOLS : TOOLS;
-            };
-        }
-
-        RefusalAssert refusal(HttpResponse<String> answer, Reason reason) {
-            return switch (this) {
-                case TOOLS, UNBOUND_TOOLS ->
-                    reason.decided()
-                            ? RefusalAssert.toolResult(server(), answer, reason)
-                            : RefusalAssert.rpcError(server(), answer, reason);
-                case OPENAI -> RefusalAssert.modelError(server(), answer, reason);
-                case ANTHROPIC -> RefusalAssert.messagesError(server(), answer, reason);
-            };
-        }
-    }
-
-    private static VectorForge.Place place(Map<String, @Nullable Object> vector, Door door) {
+    private static VectorForge.Place place(Map<String, @Nullable Object> vector, VectorDoor door) {
         var claims = new LinkedHashMap<String, @Nullable Object>();
         OF_THE_TASK.forEach(name -> claims.put(name, claims(vector, name)));
         // no proof of one run is a proof that another one has used
-        return new VectorForge.Place(Instant.now(), running().words(door.route, door.path), claims)
+        return new VectorForge.Place(Instant.now(), running().words(door.route(), door.path()), claims)
                 .with("vector", vector.get("name") + " " + UUID.randomUUID());
     }
 
@@ -229,13 +216,8 @@ class VectorsOverHttpTest {
     }
 
     private static HttpResponse<String> send(
-            Map<String, @Nullable Object> vector, Door door, String token, List<String> proofs) {
-        URI address = server().base().resolve(door.path);
-        var request = HttpRequest.newBuilder(address)
-                .timeout(ANSWERS_WITHIN)
-                .header("Content-Type", "application/json")
-                .header("Accept", "application/json, text/event-stream")
-                .POST(BodyPublishers.ofString(door.body.replace("ACTION", called(vector, "action", "search"))));
+            Map<String, @Nullable Object> vector, VectorDoor door, String token, List<String> proofs) {
+        var request = door.request(server().base(), VectorDoor.called(vector, "action", "search"));
         switch (VectorFile.text(vector, "scheme")) {
             case "dpop" -> request.header("Authorization", "DPoP " + token);
             case "bearer" -> request.header("Authorization", "Bearer " + token);
@@ -245,20 +227,18 @@ class VectorsOverHttpTest {
             default -> throw new IllegalArgumentException(String.valueOf(vector.get("scheme")));
         }
         proofs.forEach(proof -> request.header("DPoP", proof));
+        return send(request);
+    }
+
+    private static HttpResponse<String> send(HttpRequest.Builder request) {
         try {
-            return HTTP.send(request.build(), BodyHandlers.ofString());
+            return HTTP.send(request.timeout(ANSWERS_WITHIN).build(), BodyHandlers.ofString());
         } catch (IOException failed) {
             throw new UncheckedIOException(failed);
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException(stopped);
         }
-    }
-
-    private static String called(Map<String, @Nullable Object> vector, String member, String usually) {
-        return vector.get("call") instanceof Map<?, ?> call
-                ? VectorFile.text(VectorFile.object(call), member, usually)
-                : usually;
     }
 
     private static BehalfServer server() {
