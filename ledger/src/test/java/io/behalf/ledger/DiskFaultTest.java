@@ -37,11 +37,12 @@ class DiskFaultTest {
     // ---- crashes
 
     @Test
-    void whatWasConfirmedSurvivesAPowerLossAtAnyMoment() throws Exception {
+    void whatWasConfirmedSurvivesAPowerLossAtAnyMoment(@TempDir Path dead) throws Exception {
         long seed = System.nanoTime();
         var random = new Random(seed);
         for (int sample = 0; sample < 10; sample++) {
-            LedgerSettings settings = settings("run" + sample);
+            // what a dead process left is no log before a start has put it in order
+            LedgerSettings settings = settings(dead.resolve("run" + sample));
             var disk = new FaultDisk(settings.directory());
             Set<String> confirmed = new HashSet<>();
             EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk);
@@ -196,7 +197,11 @@ class DiskFaultTest {
     // ---- helpers
 
     private LedgerSettings settings(String folder) {
-        return LedgerSettings.in(data.resolve(folder))
+        return settings(data.resolve(folder));
+    }
+
+    private static LedgerSettings settings(Path data) {
+        return LedgerSettings.in(data)
                 .withSegmentBytes(LedgerSettings.MIN_SEGMENT_BYTES)
                 .withCheckpointInterval(Duration.ofMillis(5))
                 .withOrigin("test.example/log");
