@@ -59,6 +59,7 @@ final class Integrator {
     private volatile WalCursor.Place forced;
     private volatile Checkpoint shown;
     private volatile boolean sleeping;
+    private volatile long wakeAt;
     private volatile Chains.@Nullable Snapshot last;
     private volatile boolean stopping;
     private final ReentrantLock boundariesLock = new ReentrantLock();
@@ -118,7 +119,9 @@ final class Integrator {
     /** Everything up to here has been forced. */
     void committed(WalCursor.Place place) {
         forced = place;
-        wake();
+        if (place.size() >= wakeAt) {
+            wake();
+        }
     }
 
     void segmentBegan(long segment, Chains.Snapshot chains) {
@@ -223,10 +226,16 @@ final class Integrator {
         }
     }
 
+    /**
+     * Until a checkpoint is due or a bundle's worth of entries has come. Nobody sees an entry in the tree before its checkpoint, and to be
+     * woken for each group costs the processor as much as the group's integration.
+     */
     private void await() {
-        sleeping = true;
-        if (forced.size() == edge.size() && last == null && !stopping) {
-            if (edge.size() == shown.size()) {
+        boolean idle = edge.size() == shown.size();
+        wakeAt = edge.size() + (idle ? 1 : TilePath.FULL);
+        sleeping = true; // before looking again: whoever commits after that look sees it and wakes us
+        if (forced.size() < wakeAt && last == null && !stopping) {
+            if (idle) {
                 LockSupport.park(this);
             } else {
                 LockSupport.parkNanos(this, Math.max(1, intervalNanos - (System.nanoTime() - checkpointAt)));

@@ -111,8 +111,10 @@ final class Recovery {
                 ? new WalCursor.Place(end.size(), 0, 0)
                 : new WalCursor.Place(segments.getFirst()[1], segments.getFirst()[0], 0);
         if (edge.size() < end.size()) { // a copy without write-ahead files: its last, partial bundle is all there is
-            reader.visit(edge.size(), end.size(), (index, bundle, offset, length) ->
-                    edge.add(hasher.leaf(bundle, offset, length), ahead::put));
+            reader.visit(
+                    edge.size(),
+                    end.size(),
+                    (index, bundle, offset, length) -> edge.add(hasher.leaf(bundle, offset, length), ahead::put));
         }
         return new Found(shown, chains, whole, start, end, segments, nodes(edge), torn);
     }
