@@ -360,11 +360,17 @@ final class CallFlow {
                 if (mine.settled()) {
                     yield Future.succeededFuture();
                 }
+                if (!mine.holds(seen)) {
+                    yield tooMuch();
+                }
                 mine.delivering(bytes, seen);
                 yield write(bytes, mine, agent);
             }
             case Piece.Last last -> {
                 Optional<CallKey> key = last.answers();
+                if (!mine.holds(last.seen())) {
+                    yield tooMuch();
+                }
                 boolean own =
                         key.isEmpty() || key.equals(mine.intent.call().asked().key());
                 Optional<OpenCall> answered = own ? Optional.of(mine) : sessions.unsettled(mine, key.get());
@@ -373,6 +379,12 @@ final class CallFlow {
                         : finish(answered.get(), last, mine, policy, agent);
             }
         };
+    }
+
+    /** What no record could tell does not reach the agent either. */
+    private static <T> Future<T> tooMuch() {
+        return Future.failedFuture(
+                new Forwarder.UpstreamFault("the upstream's answer plans, or asks, more than a record holds"));
     }
 
     /** No proof, no end of the answer. */

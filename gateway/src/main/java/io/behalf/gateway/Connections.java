@@ -87,6 +87,7 @@ public final class Connections {
     }
 
     void opened(HttpConnection connection) {
+        connection.exceptionHandler(_ -> {}); // whoever speaks no HTTP would write into the log what he says
         if (silent.size() + asked.size() >= limits.most) {
             Optional<HttpConnection> longest = expendable();
             if (longest.isEmpty()) {

@@ -148,6 +148,9 @@ final class Forwarder {
     }
 
     private static Optional<String> unusable(AnswerHead head, Codec codec) {
+        if (head.status() < 200 || head.status() > 599) {
+            return Optional.of("the upstream answers with a status that ends no request"); // RFC 9110 §15
+        }
         if (head.status() == 401 || head.status() == 407) {
             // its challenge is about the gateway's credential, and would make the agent look for another of its own
             return Optional.of("the upstream does not accept the gateway's credential");
@@ -158,6 +161,10 @@ final class Forwarder {
         String coding = head.headers().get("content-encoding");
         if (coding != null && !coding.equalsIgnoreCase("identity") && !codec.returns("content-encoding")) {
             return Optional.of("the upstream compressed an answer though nobody asked it to");
+        }
+        String session = head.headers().get("mcp-session-id");
+        if (session != null && session.length() > Sessions.MAX_NAME) {
+            return Optional.of("the upstream names a session by more than " + Sessions.MAX_NAME + " characters");
         }
         return Optional.empty();
     }

@@ -81,15 +81,19 @@ final class GatewayLoop {
     }
 
     private static HttpClient client(Vertx vertx) {
-        return vertx.createHttpClient(
-                new HttpClientOptions()
+        return vertx.httpClientBuilder()
+                .with(new HttpClientOptions()
                         .setConnectTimeout((int) CONNECT_TIMEOUT.toMillis())
                         .setKeepAliveTimeout((int) KEPT_IDLE.toSeconds())
                         .setMaxHeaderSize(Gateway.MAX_HEADER_BYTES)
                         .setMaxChunkSize(Gateway.MAX_CHUNK_BYTES)
                         .setDecompressionSupported(false)
-                        .setTcpNoDelay(true),
-                new PoolOptions().setHttp1MaxSize(MAX_CONNECTIONS).setMaxWaitQueueSize(MAX_WAITING));
+                        .setTcpNoDelay(true))
+                .with(new PoolOptions().setHttp1MaxSize(MAX_CONNECTIONS).setMaxWaitQueueSize(MAX_WAITING))
+                // the outcome tells that an upstream spoke no HTTP; without this a line in the log would tell what it
+                // said
+                .withConnectHandler(connection -> connection.exceptionHandler(_ -> {}))
+                .build();
     }
 
     void handle(HttpServerRequest request) {

@@ -6,13 +6,16 @@ import io.behalf.core.record.AuditRecord.Ended;
 import io.behalf.core.record.AuditRecord.Sent;
 import io.behalf.core.record.AuditRecord.Surface;
 import io.behalf.core.record.AuditRecord.ToolCall;
+import io.behalf.core.record.AuditRecord.Usage;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -35,8 +38,10 @@ final class OpenCall {
     private final Mac delivered;
     private final long startedNanos = System.nanoTime();
 
-    private Tally tally = Tally.NONE;
+    private @Nullable Usage usage;
+    private long items = -1;
     private final List<ToolCall> toolCalls = new ArrayList<>(0);
+    private final Set<String> asked = new LinkedHashSet<>(0);
     private Sent sent = Sent.NO;
     private int status = -1;
     private boolean begun;
@@ -157,6 +162,16 @@ final class OpenCall {
         });
     }
 
+    /** Whether its record can still tell all that was seen of its answer, and this besides. */
+    boolean holds(Tally more) {
+        long newlyAsked = more.asked().stream()
+                .filter(method -> !asked.contains(method))
+                .distinct()
+                .count();
+        return toolCalls.size() + more.planned().size() <= Tally.MAX_PLANNED
+                && asked.size() + newlyAsked <= Tally.MAX_ASKED;
+    }
+
     /** What goes to the agent now. */
     void delivering(Buffer piece, Tally seen) {
         if (piece.length() > 0) {
@@ -168,7 +183,9 @@ final class OpenCall {
 
     /** A plan is remembered as soon as it is whole: the agent may carry it out before the reply has ended. */
     private void saw(Tally seen) {
-        tally = tally.plus(seen);
+        usage = seen.usage() == null ? usage : seen.usage();
+        items = seen.items() < 0 ? items : seen.items();
+        asked.addAll(seen.asked());
         for (Tally.Planned plan : seen.planned()) {
             String argumentsMac = macs.of(plan.arguments());
             toolCalls.add(new ToolCall(plan.id(), plan.name(), argumentsMac));
@@ -232,10 +249,10 @@ final class OpenCall {
                         Macs.finish(delivered, new byte[0]),
                         bytes,
                         millis,
-                        tally.items(),
-                        Optional.ofNullable(tally.usage()),
+                        items,
+                        Optional.ofNullable(usage),
                         toolCalls,
-                        tally.asked(),
+                        List.copyOf(asked),
                         Optional.empty()));
         if (intent.admitted.basis() instanceof Basis.Delegated d) {
             // counted as soon as it is known, the record of it may still fail
@@ -250,8 +267,8 @@ final class OpenCall {
         if (intent.call().route().surface() != Surface.LLM || status != 200) {
             return 0;
         }
-        return tally.usage() != null
-                ? tally.usage().inputTokens() + tally.usage().outputTokens()
+        return usage != null
+                ? usage.inputTokens() + usage.outputTokens()
                 : (intent.call().body().length() + bytes) / BYTES_PER_TOKEN;
     }
 }

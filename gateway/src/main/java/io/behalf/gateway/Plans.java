@@ -8,7 +8,7 @@ import java.util.Optional;
 
 /**
  * The tool calls that models planned in one task, newest first, and which of them were claimed by the call that carries
- * them out. Thread-safe; the lock is held for a walk over a bounded list.
+ * them out. Ids and names are as they stand in records, so that long ones take no more room. Thread-safe; the lock is held for a walk over a bounded list.
  */
 final class Plans {
     /** Plans remembered; older ones are forgotten, and a call that claims them stands without its link. */

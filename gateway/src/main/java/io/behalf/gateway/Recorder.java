@@ -13,6 +13,7 @@ import io.behalf.core.record.AuditRecord.Header;
 import io.behalf.core.record.AuditRecord.Held;
 import io.behalf.core.record.AuditRecord.Mode;
 import io.behalf.core.record.AuditRecord.PlannedBy;
+import io.behalf.core.record.RecordEncoder;
 import io.behalf.ledger.Committed;
 import io.behalf.ledger.Ledger;
 import io.behalf.policy.Decision;
@@ -318,8 +319,12 @@ final class Recorder {
             return Optional.empty();
         }
         Plans plans = d.task().plans();
-        return asked.toolCallId().flatMap(plans::claimById).or(() -> asked.arguments()
-                .flatMap(given ->
-                        plans.claimByArguments(asked.tool().get(), basis.macs().of(given))));
+        return asked.toolCallId()
+                .map(RecordEncoder::bounded)
+                .flatMap(plans::claimById)
+                .or(() -> asked.arguments()
+                        .flatMap(given -> plans.claimByArguments(
+                                RecordEncoder.bounded(asked.tool().get()),
+                                basis.macs().of(given))));
     }
 }

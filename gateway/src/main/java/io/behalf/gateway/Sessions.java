@@ -17,6 +17,9 @@ final class Sessions {
     /** Sessions remembered; beyond it the one longest unused is forgotten, and its client greets the server again. */
     static final int MAX_SESSIONS = 20_000;
 
+    /** Longest name that a server may give to one; it is kept here. */
+    static final int MAX_NAME = 512;
+
     static final Duration IDLE = Duration.ofHours(4);
 
     private final Map<Name, Session> sessions = new ConcurrentHashMap<>();

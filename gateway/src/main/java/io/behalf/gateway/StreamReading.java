@@ -88,6 +88,14 @@ public abstract class StreamReading implements Reading {
         }
     }
 
+    /** One more tool call is put together beside {@code others}; more than a record holds are the upstream's fault. */
+    protected static void oneMore(int others) {
+        if (others >= Tally.MAX_PLANNED) {
+            throw new Forwarder.UpstreamFault(
+                    "the upstream's reply plans more than " + Tally.MAX_PLANNED + " tool calls");
+        }
+    }
+
     /** Whether {@code wanted} stands anywhere in {@code bytes}: cheaper than parsing each event of a long stream. */
     protected static boolean contains(byte[] bytes, byte[] wanted) {
         outer:

@@ -1,6 +1,7 @@
 package io.behalf.gateway;
 
 import io.behalf.core.record.AuditRecord.Usage;
+import io.behalf.core.record.RecordEncoder;
 import io.vertx.core.buffer.Buffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,6 +15,12 @@ import org.jspecify.annotations.Nullable;
  * @param items things that a list held, -1 where there was none
  */
 public record Tally(@Nullable Usage usage, List<Planned> planned, List<String> asked, long items) {
+    /** Tool calls that one reply may plan: more than a model makes, and few enough to be kept until their record. */
+    public static final int MAX_PLANNED = 8_192;
+
+    /** Methods that a server may ask back within one answer; each is kept once. */
+    public static final int MAX_ASKED = 1_024;
+
     public static final Tally NONE = new Tally(null, List.of(), List.of(), -1);
 
     public static Tally used(long inputTokens, long outputTokens) {
@@ -25,7 +32,7 @@ public record Tally(@Nullable Usage usage, List<Planned> planned, List<String> a
     }
 
     public static Tally asked(String method) {
-        return new Tally(null, List.of(), List.of(method), -1);
+        return new Tally(null, List.of(), List.of(RecordEncoder.bounded(method)), -1);
     }
 
     public static Tally items(long count) {
@@ -56,9 +63,14 @@ public record Tally(@Nullable Usage usage, List<Planned> planned, List<String> a
     }
 
     /**
-     * A tool call that a model's reply planned.
+     * A tool call that a model's reply planned, its id and name as they would stand in a record: a reply may make them long.
      *
      * @param arguments as an RFC 8785 form, or as sent where they are no JSON
      */
-    public record Planned(String id, String name, Buffer arguments) {}
+    public record Planned(String id, String name, Buffer arguments) {
+        public Planned {
+            id = RecordEncoder.bounded(id);
+            name = RecordEncoder.bounded(name);
+        }
+    }
 }

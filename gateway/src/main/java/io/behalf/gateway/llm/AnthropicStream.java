@@ -1,23 +1,28 @@
 package io.behalf.gateway.llm;
 
+import io.behalf.core.record.RecordEncoder;
 import io.behalf.gateway.Arguments;
 import io.behalf.gateway.EventStream.Frame;
 import io.behalf.gateway.Fields;
 import io.behalf.gateway.StreamReading;
 import io.behalf.gateway.Tally;
 import java.nio.charset.StandardCharsets;
-import java.util.HashMap;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** A streamed message: {@code message_start}, content blocks, {@code message_delta}, {@code message_stop}. */
 final class AnthropicStream extends StreamReading {
-    private static final int MAX_BLOCKS = 128;
-    private static final int MAX_ARGUMENTS = 1 << 20;
+    /** Characters of the input of all calls that are put together; a call whose own exceeds them is not linked. */
+    private static final int MAX_ARGUMENTS = 8 << 20;
+
     private static final byte[] TEXT = "\"text_delta\"".getBytes(StandardCharsets.US_ASCII);
 
-    private final Map<Long, Block> building = new HashMap<>();
+    private final Map<Long, Block> building = new TreeMap<>();
     private long inputTokens;
+    private int collected;
 
     private record Block(String id, String name, StringBuilder input) {}
 
@@ -33,7 +38,7 @@ final class AnthropicStream extends StreamReading {
             case "content_block_delta" -> blockGrew(data);
             case "content_block_stop" -> blockEnded(data);
             case "message_delta" -> Seen.pass(AnthropicCodec.usage(data, inputTokens));
-            case "message_stop" -> Seen.last(Tally.NONE);
+            case "message_stop" -> Seen.last(planned(building.values())); // blocks that nobody stopped
             case "error" -> Seen.mayEnd(Tally.NONE);
             case String _ -> Seen.NOTHING;
         };
@@ -46,13 +51,14 @@ final class AnthropicStream extends StreamReading {
 
     private Seen blockStarted(Map<?, ?> data) {
         Map<?, ?> block = Fields.object(data, "content_block");
-        if ("tool_use".equals(block.get("type")) && building.size() < MAX_BLOCKS) {
-            building.put(
-                    Fields.number(data, "index", 0),
-                    new Block(
-                            Fields.string(block, "id").orElse(""),
-                            Fields.string(block, "name").orElse(""),
-                            new StringBuilder()));
+        if ("tool_use".equals(block.get("type"))) {
+            oneMore(building.size());
+            Block begun = new Block(
+                    RecordEncoder.bounded(Fields.string(block, "id").orElse("")),
+                    RecordEncoder.bounded(Fields.string(block, "name").orElse("")),
+                    new StringBuilder());
+            Block before = building.put(Fields.number(data, "index", 0), begun);
+            return before == null ? Seen.NOTHING : Seen.pass(planned(List.of(before)));
         }
         return Seen.NOTHING;
     }
@@ -61,8 +67,11 @@ final class AnthropicStream extends StreamReading {
         Block block = building.get(Fields.number(data, "index", 0));
         if (block != null) {
             Fields.string(Fields.object(data, "delta"), "partial_json")
-                    .filter(more -> block.input.length() + more.length() <= MAX_ARGUMENTS)
-                    .ifPresent(block.input::append);
+                    .filter(more -> collected + more.length() <= MAX_ARGUMENTS)
+                    .ifPresent(more -> {
+                        block.input.append(more);
+                        collected += more.length();
+                    });
         }
         return Seen.NOTHING;
     }
@@ -72,7 +81,15 @@ final class AnthropicStream extends StreamReading {
         if (block == null) {
             return Seen.NOTHING;
         }
-        return Seen.pass(Tally.planned(
-                List.of(new Tally.Planned(block.id, block.name, Arguments.canonical(block.input.toString())))));
+        return Seen.pass(planned(List.of(block)));
+    }
+
+    private Tally planned(Collection<Block> whole) {
+        List<Tally.Planned> calls = new ArrayList<>(whole.size());
+        for (Block block : whole) {
+            collected -= block.input.length();
+            calls.add(new Tally.Planned(block.id, block.name, Arguments.canonical(block.input.toString())));
+        }
+        return Tally.planned(calls);
     }
 }

@@ -1,5 +1,6 @@
 package io.behalf.gateway.llm;
 
+import io.behalf.core.record.RecordEncoder;
 import io.behalf.gateway.Arguments;
 import io.behalf.gateway.EventStream.Frame;
 import io.behalf.gateway.Fields;
@@ -16,10 +17,8 @@ import java.util.TreeMap;
  * an error.
  */
 final class OpenAiStream extends StreamReading {
-    /** Tool calls put together at a time, and characters of one's arguments; what exceeds them is not linked. */
-    private static final int MAX_CALLS = 128;
-
-    private static final int MAX_ARGUMENTS = 1 << 20;
+    /** Characters of the arguments of all calls that are put together; a call whose own exceed them is not linked. */
+    private static final int MAX_ARGUMENTS = 8 << 20;
 
     private static final byte[] TOOL_CALLS = "\"tool_calls\"".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] USAGE = "\"usage\"".getBytes(StandardCharsets.US_ASCII);
@@ -28,6 +27,8 @@ final class OpenAiStream extends StreamReading {
 
     /** By choice and index: the order in which the reply counts them. */
     private final Map<Long, Call> building = new TreeMap<>();
+
+    private int collected;
 
     private static final class Call {
         String id = "";
@@ -64,17 +65,20 @@ final class OpenAiStream extends StreamReading {
         for (Object delta : Fields.list(Fields.object(choice, "delta"), "tool_calls")) {
             if (delta instanceof Map<?, ?> part) {
                 long place = (Fields.number(choice, "index", 0) << 32) + Fields.number(part, "index", 0);
-                if (!building.containsKey(place) && building.size() >= MAX_CALLS) {
-                    return;
+                if (!building.containsKey(place)) {
+                    oneMore(building.size());
                 }
                 Call call = building.computeIfAbsent(place, _ -> new Call());
                 Map<?, ?> function = Fields.object(part, part.containsKey("custom") ? "custom" : "function");
-                Fields.string(part, "id").ifPresent(id -> call.id = id);
-                Fields.string(function, "name").ifPresent(name -> call.name = name);
+                Fields.string(part, "id").ifPresent(id -> call.id = RecordEncoder.bounded(id));
+                Fields.string(function, "name").ifPresent(name -> call.name = RecordEncoder.bounded(name));
                 Fields.string(function, "arguments")
                         .or(() -> Fields.string(function, "input"))
-                        .filter(more -> call.arguments.length() + more.length() <= MAX_ARGUMENTS)
-                        .ifPresent(call.arguments::append);
+                        .filter(more -> collected + more.length() <= MAX_ARGUMENTS)
+                        .ifPresent(more -> {
+                            call.arguments.append(more);
+                            collected += more.length();
+                        });
             }
         }
     }
@@ -86,6 +90,7 @@ final class OpenAiStream extends StreamReading {
             whole.add(new Tally.Planned(call.id, call.name, Arguments.canonical(call.arguments.toString())));
         }
         building.clear();
+        collected = 0;
         return Tally.planned(whole);
     }
 }
