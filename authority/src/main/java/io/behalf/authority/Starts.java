@@ -316,16 +316,40 @@ final class Starts {
         if (!(checked instanceof Answer.Ok<Providers.Signed>(var signed))) {
             return checked;
         }
+        return boundToAnother(signed, request)
+                ? Answer.no(
+                        Code.INVALID_REQUEST,
+                        "The subject token is bound to another key than the one that made the DPoP proof.",
+                        "cnf")
+                : ofItsClient(signed, request);
+    }
+
+    /** RFC 9449 §7.1, RFC 8705 §3: who has found such a token has not found its key. */
+    private static boolean boundToAnother(Providers.Signed signed, TokenRequest request) {
+        return signed.claims().get("cnf") != null
+                && !(signed.claims().get("cnf") instanceof Map<?, ?> cnf
+                        && cnf.size() == 1
+                        && request.jkt().isPresent()
+                        && request.jkt().get().equals(cnf.get("jkt")));
+    }
+
+    private Answer<Providers.Signed> ofItsClient(Providers.Signed signed, TokenRequest request) {
         AuthorityConfig.Provider provider = signed.provider();
         Set<String> clients = request.agent().providerClients().getOrDefault(provider.name(), Set.of());
+        // the one it was issued to; a claim that is there and cannot be read is not passed over for another one
+        Optional<String> client = signed.text(signed.claims().containsKey("azp") ? "azp" : "client_id");
         String type = request.form().one("subject_token_type").orElse("");
         boolean idToken = type.equals(ID_TOKEN);
         if (idToken) {
-            // exactly the agent's client: an ID token for several audiences says nothing about who holds it
+            // exactly the agent's client: an ID token for several audiences says nothing about who holds it, and one
+            // that another client asked for was given to that one (OpenID Connect Core 1.0 §3.1.3.7)
             return signed.audience().size() == 1
                             && clients.contains(signed.audience().getFirst())
-                    ? checked
-                    : wrongClient("aud of the ID token");
+                            && (!signed.claims().containsKey("azp")
+                                    || client.equals(
+                                            Optional.of(signed.audience().getFirst())))
+                    ? Answer.ok(signed)
+                    : wrongClient("aud or azp of the ID token");
         }
         boolean looksLikeIdToken = signed.text("nonce").isPresent()
                 || signed.claims().containsKey("at_hash")
@@ -340,8 +364,7 @@ final class Starts {
                     "The subject token is not for this authority: ask the provider for one whose audience it is.",
                     "aud");
         }
-        Optional<String> client = signed.text("azp").or(() -> signed.text("client_id"));
-        return client.filter(clients::contains).isPresent() ? checked : wrongClient("azp");
+        return client.filter(clients::contains).isPresent() ? Answer.ok(signed) : wrongClient("azp");
     }
 
     private static <T> Answer<T> wrongClient(String detail) {

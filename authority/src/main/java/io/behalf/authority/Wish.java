@@ -10,9 +10,9 @@ import io.behalf.core.delegation.Scope;
 import io.behalf.core.delegation.ScopeWords;
 import io.behalf.core.json.Json;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * What a request asks for: {@code authorization_details} (RFC 9396), which decides, {@code scope}, which can only narrow
@@ -104,10 +104,10 @@ record Wish(Optional<BehalfTask> details, Optional<Scope> words, Audience audien
     }
 
     private static Answer<Audience> audience(Form form, AuthorityConfig config) {
-        List<String> named = new ArrayList<>(form.all("resource"));
-        if (named.isEmpty()) {
-            named.addAll(form.all("audience"));
-        }
+        // either may name it (RFC 8707, RFC 8693 §2.1); where both do and disagree, no reading is better than the other
+        List<String> named = Stream.concat(form.all("resource").stream(), form.all("audience").stream())
+                .distinct()
+                .toList();
         if (named.isEmpty()) {
             return Answer.ok(config.audiences().getFirst());
         }

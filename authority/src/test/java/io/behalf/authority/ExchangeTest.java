@@ -9,6 +9,7 @@ import io.behalf.core.delegation.DelegationClaims;
 import io.behalf.core.delegation.TaskId;
 import io.behalf.core.jose.CompactJws;
 import io.behalf.core.jose.SigningKey;
+import io.behalf.core.json.Json;
 import io.behalf.core.record.AuditRecord.Basis;
 import io.behalf.core.record.AuditRecord.Event;
 import io.behalf.core.record.AuditRecord.Lifecycle;
@@ -72,9 +73,8 @@ class ExchangeTest {
     @Test
     void tokenWithoutIdStartsOneTaskWhateverItsSignature() throws Exception {
         AgentSide agent = world.agent("tickets");
-        Map<String, @Nullable Object> claims = new LinkedHashMap<>(
-                CompactJws.parse(world.provider.signIn("alice", "app").accessToken())
-                        .claims());
+        Map<String, @Nullable Object> claims =
+                claimsOf(world.provider.signIn("alice", "app").accessToken());
         claims.remove("jti");
         String token = world.provider.sign("at+jwt", claims);
         assertThat(agent.exchangeToken(token, Map.of()).status()).isEqualTo(200);
@@ -204,6 +204,17 @@ class ExchangeTest {
     }
 
     @Test
+    void refusesAudienceThatIsAnotherThanTheResource() {
+        Map<String, String> both =
+                Map.of("resource", world.base + "/http/tickets", "audience", world.base + "/http/customers");
+        assertRefused(world.agent("tickets").exchange("alice", both), "invalid_target");
+
+        Map<String, String> same =
+                Map.of("resource", world.base + "/http/tickets", "audience", world.base + "/http/tickets");
+        assertThat(world.agent("tickets").exchange("alice", same).claims()).containsEntry("aud", same.get("resource"));
+    }
+
+    @Test
     void refusesSecondTaskFromOneToken() {
         String token = world.provider.signIn("alice", "app").accessToken();
         assertThat(world.agent("tickets").exchangeToken(token, Map.of()).status())
@@ -229,6 +240,57 @@ class ExchangeTest {
                                 world.provider.signIn("alice", "stranger").idToken(),
                                 Map.of("subject_token_type", AgentSide.ID_TOKEN)),
                 "invalid_request");
+    }
+
+    @Test
+    void refusesIdTokenThatAnotherClientAskedFor() throws Exception {
+        Map<String, @Nullable Object> claims =
+                claimsOf(world.provider.signIn("alice", "app").idToken());
+        Map<String, String> asIdToken = Map.of("subject_token_type", AgentSide.ID_TOKEN);
+        claims.put("azp", "stranger");
+        assertRefused(
+                world.agent("tickets").exchangeToken(world.provider.sign("JWT", claims), asIdToken), "invalid_request");
+
+        claims.put("azp", "app");
+        assertThat(world.agent("tickets")
+                        .exchangeToken(world.provider.sign("JWT", claims), asIdToken)
+                        .status())
+                .isEqualTo(200);
+    }
+
+    @Test
+    void refusesTokenWhoseClientCannotBeRead() throws Exception {
+        Map<String, @Nullable Object> claims =
+                claimsOf(world.provider.signIn("alice", "app").accessToken());
+        claims.put("azp", List.of("stranger"));
+        claims.put("client_id", "app");
+
+        assertRefused(
+                world.agent("tickets").exchangeToken(world.provider.sign("at+jwt", claims), Map.of()),
+                "invalid_request");
+    }
+
+    @Test
+    void refusesTokenThatIsBoundToAnotherKey() throws Exception {
+        AgentSide agent = world.agent("tickets");
+        Map<String, @Nullable Object> claims =
+                claimsOf(world.provider.signIn("alice", "app").accessToken());
+        List<Map<String, String>> others = List.of(
+                Map.of("jkt", SigningKey.generate().thumbprint()),
+                Map.of("x5t#S256", "A".repeat(43)),
+                Map.of("jkt", agent.key().thumbprint(), "x5t#S256", "A".repeat(43)));
+        for (Map<String, String> other : others) {
+            claims.put("cnf", other);
+            assertRefused(agent.exchangeToken(world.provider.sign("at+jwt", claims), Map.of()), "invalid_request");
+        }
+        claims.put("cnf", Map.of("jkt", agent.key().thumbprint()));
+        String own = world.provider.sign("at+jwt", claims);
+        assertRefused(world.agent("tickets").withoutProof().exchangeToken(own, Map.of()), "invalid_request");
+        assertThat(agent.exchangeToken(own, Map.of()).status()).isEqualTo(200);
+    }
+
+    private static Map<String, @Nullable Object> claimsOf(String token) throws Json.Malformed {
+        return new LinkedHashMap<>(CompactJws.parse(token).claims());
     }
 
     @Test
