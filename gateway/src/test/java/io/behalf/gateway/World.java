@@ -66,6 +66,9 @@ import org.jspecify.annotations.Nullable;
 final class World implements AutoCloseable {
     static final String PROVIDER_KEY = "sk-of-the-provider";
     static final String CALLER_KEY = "key-of-an-old-application";
+    /** Nobody comes from there (RFC 5737). */
+    static final String CALLER_ADDRESS = "203.0.113.7";
+
     static final SecretKey MAC_KEY = new SecretKeySpec(new byte[32], Macs.ALGORITHM);
     static final SecretKey LOG_KEY = new SecretKeySpec("of the log".getBytes(StandardCharsets.UTF_8), Macs.ALGORITHM);
 
@@ -118,7 +121,8 @@ final class World implements AutoCloseable {
                 Set.of("https://console.example"),
                 routes(upstream.port()).stream().map(change).toList(),
                 new GatewayConfig.Callers(
-                        Map.of(HexFormat.of().formatHex(Presentation.sha256(CALLER_KEY)), "old-application"), Map.of()),
+                        Map.of(HexFormat.of().formatHex(Presentation.sha256(CALLER_KEY)), "old-application"),
+                        Map.of(CALLER_ADDRESS, "old-machine")),
                 LOG_KEY);
         gateway = new Gateway(
                 vertx,
