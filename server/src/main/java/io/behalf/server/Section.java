@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.yaml.snakeyaml.nodes.MappingNode;
 import org.yaml.snakeyaml.nodes.Node;
@@ -29,6 +30,8 @@ import org.yaml.snakeyaml.nodes.Tag;
 final class Section {
     /** Longest secret read from a file. */
     private static final int MAX_SECRET = 64 << 10;
+    /** POSIX: "uppercase letters, digits, and the underscore" (XBD 8.1); what else a name may be is found all the same. */
+    private static final Pattern VARIABLE = Pattern.compile("[A-Z_][A-Z0-9_]*");
 
     private final YamlFile file;
     private final String path;
@@ -114,7 +117,13 @@ final class Section {
     }
 
     URI address(String key, URI fallback) {
-        return parsed(key, fallback, URI::create);
+        return parsed(key, fallback, text -> {
+            try {
+                return URI.create(text);
+            } catch (IllegalArgumentException e) { // its message repeats the address, and a password that may be in it
+                throw new IllegalArgumentException("an address, such as https://models.example/v2", e);
+            }
+        });
     }
 
     /** A file named relative to the configuration's own folder. */
@@ -281,7 +290,12 @@ final class Section {
     private Optional<String> fromEnvironment(String key, String name) {
         @Nullable String value = file.environment().get(name);
         if (value == null || value.isEmpty()) {
-            refuse(key, "the environment has no " + name);
+            // whoever wrote the secret itself here is not helped by reading it again in a log
+            refuse(
+                    key,
+                    VARIABLE.matcher(name).matches()
+                            ? "the environment has no " + name
+                            : "env is the name of a variable: capital letters, digits and underscores");
             return Optional.empty();
         }
         return Optional.of(value);

@@ -103,10 +103,15 @@ final class YamlFile {
             refuse(1, "", "the file is a mapping of keys to values");
         } catch (MarkedYAMLException e) {
             int line = e.getProblemMark() == null ? 0 : e.getProblemMark().getLine() + 1;
-            refuse(line, "", "not YAML: " + e.getProblem());
+            refuse(line, "", "not YAML: " + told(String.valueOf(e.getProblem())));
         } catch (YAMLException e) {
             refuse(0, "", "not YAML");
         }
         return empty;
+    }
+
+    /** The parser repeats an alias that it does not know, which is what a secret looks like that begins with an asterisk. */
+    private static String told(String problem) {
+        return problem.contains("alias") ? "an alias of nothing; quote a value that begins with *" : problem;
     }
 }

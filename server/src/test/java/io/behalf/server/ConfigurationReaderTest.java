@@ -56,6 +56,34 @@ class ConfigurationReaderTest {
                         "line 3: server.api-token: a secret is {env: NAME} or {file: PATH}, never written here");
     }
 
+    /** What somebody may paste into the wrong place is not repeated, as the answer ends up in logs. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "server: {api-token: {env: sk-live-hunter2}}",
+                "server: {api-token: *sk-live-hunter2}",
+                "server: {api-token: [sk-live-hunter2]}",
+                "server: {port: sk-live-hunter2}",
+                "server: {development: sk-live-hunter2}",
+                "server: {base: 'http://user:sk-live-hunter2@127.0.0.1'}",
+                "server: {base: 'http://user:sk-live-hunter2 @127.0.0.1'}",
+                "server: {drain: sk-live-hunter2}",
+                "server: {api-token: 'sk-live-hunter2}",
+                "server: {api-token: sk-live-hunter2",
+                "server: {api-token: {env: A, value: sk-live-hunter2}}",
+                "ledger: {segment-size: sk-live-hunter2}",
+                "observability: {log-level: sk-live-hunter2}",
+                "gateway: {routes: [{name: a, kind: openai, upstream: 'http://127.0.0.1?key=sk-live-hunter2'}]}",
+                "gateway: {routes: [{name: a, kind: openai, credential: sk-live-hunter2}]}",
+                "gateway: {routes: [{name: a, kind: openai, credential: {key: sk-live-hunter2}}]}",
+                "authority: {agents: [{id: a, secret: sk-live-hunter2}]}",
+                "authority: {providers: [{name: a, issuer: 'https://a:sk-live-hunter2@b', client-id: c}]}",
+                "sk-live-hunter2"
+            })
+    void repeatsNoValueOfTheFile(String yaml) {
+        assertThat(Configurations.problems(yaml)).isNotEmpty().noneMatch(problem -> problem.contains("hunter2"));
+    }
+
     @Test
     void refusesASecretThatTheEnvironmentLacks() {
         assertThat(Configurations.problems("server:\n  development: true\n  api-token: {env: NOT_SET}"))
