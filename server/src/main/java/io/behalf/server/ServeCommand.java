@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import picocli.CommandLine.Command;
@@ -132,5 +133,9 @@ final class ServeCommand implements Callable<Integer> {
                             case INFO -> Level.INFO;
                             case DEBUG -> Level.FINE;
                         });
+        // by itself it lets nothing finer than INFO through; of the libraries the root logger does not either
+        for (Handler output : Logger.getLogger("").getHandlers()) {
+            output.setLevel(Level.ALL);
+        }
     }
 }
