@@ -83,6 +83,11 @@ final class BehalfServer implements AutoCloseable {
         }
     }
 
+    /** Ends the process as a crash does: what it was about to write or tidy up stays as it is. */
+    void kill() {
+        Objects.requireNonNull(program, "it was never started").kill();
+    }
+
     private Path configuration() {
         return folder.resolve("behalf.yaml");
     }
@@ -118,6 +123,11 @@ final class BehalfServer implements AutoCloseable {
 
     Path data() {
         return folder.resolve("data");
+    }
+
+    /** What opens its API over the network. */
+    String apiToken() {
+        return API_TOKEN;
     }
 
     /** What a program needs to find this server by the command line. */

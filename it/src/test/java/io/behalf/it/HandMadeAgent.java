@@ -137,6 +137,10 @@ final class HandMadeAgent implements AutoCloseable {
         return token;
     }
 
+    String renewal() {
+        return renewal;
+    }
+
     SigningKey key() {
         return key;
     }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /**
  * {@code examples/main-job} with its real parts, on free ports: a provider, a model, a tool server, a service that
@@ -18,7 +19,7 @@ final class MainJob implements AutoCloseable {
     static final String TASK = "Summarize last quarter's enterprise tickets";
     static final String SCOPE = "openai:chat tools:echo tools:get-sum tickets:read";
 
-    private static final String SECRET = "a-secret-of-thirty-two-characters";
+    static final String SECRET = "a-secret-of-thirty-two-characters";
     private static final Path EXAMPLE = Checkout.file("examples/main-job");
     /** Short, so that a renewal can be waited for. */
     private static final String TOKENS_LIVE = "45s";
@@ -36,6 +37,12 @@ final class MainJob implements AutoCloseable {
     }
 
     static MainJob start(Path folder, Keycloak keycloak, ScriptedModel model, ToolServer tools) {
+        return start(folder, keycloak, model, tools, configuration -> configuration);
+    }
+
+    /** @param change of the server's configuration */
+    static MainJob start(
+            Path folder, Keycloak keycloak, ScriptedModel model, ToolServer tools, UnaryOperator<String> change) {
         var server = BehalfServer.in(folder);
         var realm = keycloak.realm(server.base().toString());
         var port = Program.freePort();
@@ -48,7 +55,7 @@ final class MainJob implements AutoCloseable {
                     .replace("http://127.0.0.1:3001/mcp", tools.address().toString())
                     .replace("http://127.0.0.1:3002", "http://127.0.0.1:" + port);
             server.start(
-                    configuration,
+                    change.apply(configuration),
                     Map.of(
                             "BEHALF_PROVIDER_SECRET",
                             Keycloak.Realm.AUTHORITY_SECRET,
@@ -91,6 +98,11 @@ final class MainJob implements AutoCloseable {
 
     BehalfServer server() {
         return server;
+    }
+
+    /** What its programs have said. */
+    String output() {
+        return server.output() + tickets.output();
     }
 
     HandMadeAgent agent(String id) {

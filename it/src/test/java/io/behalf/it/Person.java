@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.CookieManager;
+import java.net.HttpCookie;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -15,11 +16,13 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.StringJoiner;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** Somebody who is sent to the approval page: signs in at Keycloak, reads, and approves. */
 interface Person extends AutoCloseable {
@@ -65,10 +68,15 @@ interface Person extends AutoCloseable {
         private static final Pattern FORM = Pattern.compile("<form method=\"post\" action=\"([^\"]*)\"");
         private static final Pattern FIELD =
                 Pattern.compile("<input type=\"(?:hidden|checkbox)\" name=\"([^\"]*)\" value=\"([^\"]*)\"");
+        private static final Pattern HIDDEN =
+                Pattern.compile("<input type=\"hidden\" name=\"[^\"]*\" value=\"([^\"]*)\"");
+        private static final Pattern CREDENTIALS = Pattern.compile("(?:code|state)=([^&]+)");
         private static final Pattern FIRST_END = Pattern.compile("<option value=\"([^\"]*)\"");
 
+        private final LoopbackCookies cookies = new LoopbackCookies();
+        private final List<String> secrets = new ArrayList<>();
         private final HttpClient http = HttpClient.newBuilder()
-                .cookieHandler(new LoopbackCookies())
+                .cookieHandler(cookies)
                 .followRedirects(HttpClient.Redirect.NORMAL)
                 .build();
 
@@ -83,12 +91,22 @@ interface Person extends AutoCloseable {
             FIELD.matcher(question.body())
                     .results()
                     .forEach(field -> choice.add(encoded(Map.of(field.group(1), field.group(2)))));
+            HIDDEN.matcher(question.body()).results().forEach(field -> secrets.add(field.group(1)));
             choice.add(encoded(Map.of("end", found(FIRST_END, question))));
             choice.add(encoded(Map.of("decision", "approve")));
             var done = post(question, found(FORM, question), choice.toString());
             assertThat(done.statusCode()).as(done.body()).isEqualTo(200);
             assertThat(done.uri().getPath()).isEqualTo("/callback");
+            CREDENTIALS.matcher(done.uri().getQuery()).results().forEach(part -> secrets.add(part.group(1)));
             return question.body().replaceAll("<[^>]+>", " ");
+        }
+
+        /** What nobody but this browser and the agent should know: cookies, a page's hidden fields, code and state. */
+        List<String> secrets() {
+            return Stream.concat(
+                            secrets.stream(),
+                            cookies.getCookieStore().getCookies().stream().map(HttpCookie::getValue))
+                    .toList();
         }
 
         private HttpResponse<String> post(HttpResponse<String> page, String action, String form) {

@@ -133,6 +133,16 @@ final class Program implements AutoCloseable {
         }
     }
 
+    /** Ends the program at once. */
+    void kill() {
+        try {
+            process.destroyForcibly().waitFor();
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(stopped);
+        }
+    }
+
     /** Ends the program and what it started, first politely. */
     @Override
     public void close() {

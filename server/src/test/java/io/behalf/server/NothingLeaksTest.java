@@ -60,6 +60,33 @@ class NothingLeaksTest {
         }
     }
 
+    /** What stands in a file that should hold a key may be a key. */
+    @Test
+    void repeatsNothingOfAKeyThatItCannotRead(@TempDir Path folder) throws IOException {
+        Path data;
+        try (RunningServer running = RunningServer.in(folder)) {
+            data = running.data().path();
+            running.agent("worker");
+        }
+        List<Path> keys;
+        try (Stream<Path> files = Files.walk(data.resolve("keys"))) {
+            keys = files.filter(Files::isRegularFile).toList();
+        }
+        assertThat(keys).hasSizeGreaterThanOrEqualTo(4);
+        for (Path key : keys) {
+            byte[] good = Files.readAllBytes(key);
+            for (String bad :
+                    List.of("%s", "{\"kty\":\"EC\",\"d\":\"%s\"}", "{\"d\":\"%s", "-----BEGIN PRIVATE KEY-----\n%s")) {
+                Files.writeString(key, bad.formatted(PROMPT));
+                CommandRun run = CommandRun.of("serve", "--port", Development.freePort(), "--data", data);
+                assertThat(run.exit()).as("%s", key).isNotEqualTo(Exit.FINE);
+                assertThat(run.err()).as("%s", key).isNotBlank().doesNotContain(PROMPT);
+                assertThat(run.out()).as("%s", key).doesNotContain(PROMPT);
+            }
+            Files.write(key, good);
+        }
+    }
+
     private static void work(RunningServer running, Map<String, String> values) {
         try (RunningTask task = running.task(running.agent("worker"), "alice", "openai:chat tickets:read")) {
             HeldDelegation first = task.delegation().orElseThrow();
