@@ -97,13 +97,19 @@ class OldCopiesTest {
         lastWeek.part("ledger").restoreTo(server.data().resolve("ledger"));
         DataCopy.remove(pinFile());
 
-        refuses("the store knows a change that the ledger does not have", "Restore the ledger that belongs to this store");
+        refuses(
+                "the store knows a change that the ledger does not have",
+                "Restore the ledger that belongs to this store");
     }
 
     @Test
     void refusesALedgerThatWasSignedAnewWithAnotherKey() throws IOException {
         var log = server.data().resolve("ledger/main");
-        Stream.of(log.resolve("vkey"), log.resolve("checkpoint"), log.resolve("wal/chains"), server.data().resolve("keys/main.pem"))
+        Stream.of(
+                        log.resolve("vkey"),
+                        log.resolve("checkpoint"),
+                        log.resolve("wal/chains"),
+                        server.data().resolve("keys/main.pem"))
                 .forEach(DataCopy::remove);
         EmbeddedLedger.open(LedgerSettings.in(server.data()).withOrigin(ORIGIN)).close();
         assertThat(server.command(List.of("verify", log.toString())).exit()).isZero();
@@ -146,7 +152,8 @@ class OldCopiesTest {
         server.startAgain();
 
         // What was stopped since then stays stopped.
-        RefusalAssert.problem(server, stopped.get(TICKET), Reason.DELEGATION_REVOKED).recordedIn(stopped.task());
+        RefusalAssert.problem(server, stopped.get(TICKET), Reason.DELEGATION_REVOKED)
+                .recordedIn(stopped.task());
         assertThat(renewal(stopped)).contains("invalid_grant");
         // The store may be older than the renewal's last use: whoever holds one begins anew.
         assertThat(renewal(running)).contains("invalid_grant");
@@ -165,7 +172,8 @@ class OldCopiesTest {
     private static void refuses(String... said) {
         var before = content();
 
-        var start = server.command(List.of("serve", "--config", folder.resolve("behalf.yaml").toString()));
+        var start = server.command(
+                List.of("serve", "--config", folder.resolve("behalf.yaml").toString()));
 
         assertThat(start.exit()).as(start.said()).isEqualTo(1);
         assertThat(start.err()).contains(said);
