@@ -102,7 +102,9 @@ final class VectorAuthority implements VectorSteps.Asked, AutoCloseable {
                 id.equals("signing-agent") ? bySigning() : new Authentication.Secret(sha256(VectorServer.secret(id))),
                 client.map(name -> Map.of("corp", Set.of(name))).orElse(Map.of()),
                 Optional.of(scope),
-                Set.of(),
+                id.equals("ticket-agent")
+                        ? Set.of("https://agent.example/callback", "http://127.0.0.1/callback")
+                        : Set.of(),
                 children,
                 id.equals("nightly") ? Optional.of(new OnBehalfOf.NoSubject("scheduled", "nightly")) : Optional.empty(),
                 depth,
