@@ -64,8 +64,8 @@ class AbortingClientsTest {
 
     /** @param reset whether the connection is torn down rather than closed */
     private record Plan(int number, Point point, Upstream upstream, String path, boolean reset, Random random) {
-        static Plan of(int number, long seed) {
-            Random random = new Random(seed + number);
+        static Plan of(int number, Random all) {
+            Random random = new Random(all.nextLong());
             Point point = any(List.of(Point.values()), random);
             Upstream upstream = any(List.of(Upstream.values()), random);
             if (point == Point.NEVER && upstream.compareTo(Upstream.HANGS) >= 0) {
@@ -95,10 +95,13 @@ class AbortingClientsTest {
     @Test
     void eachIntentHasOneOutcomeThatSaysWhoCut() throws Exception {
         long seed = new Random().nextLong();
+        Random all = new Random(seed);
         List<Plan> plans = new ArrayList<>();
         for (int number = 0; number < AGENTS; number++) {
-            plans.add(Plan.of(number, seed));
+            plans.add(Plan.of(number, all));
         }
+        assertThat(plans).extracting(Plan::point).contains(Point.values());
+        assertThat(plans).extracting(Plan::upstream).contains(Upstream.values());
         try (World world = new World(route -> route.withAllowUnbound(true), PolicySource.BUILT_IN, LIMITS)) {
             world.upstream.answers((received, response) -> answer(world, plans, received, response));
             Delegation delegation = world.delegation();
