@@ -165,7 +165,10 @@ final class BehalfServer implements AutoCloseable {
 
     /** What the record's task says of this step: a call, a refusal or a change. */
     JsonNode step(String record) {
-        var task = taskOf(record);
+        return step(taskOf(record), record);
+    }
+
+    static JsonNode step(JsonNode task, String record) {
         return StreamSupport.stream(task.path("steps").spliterator(), false)
                 .filter(step -> step.path("record").asText().equals(record))
                 .findFirst()

@@ -82,8 +82,9 @@ final class RefusalAssert {
         var id = facts.path("record").asText();
         assertThat(facts.path("task").asText()).isEqualTo(task);
         assertThat(answer.headers().firstValue("behalf-record")).hasValue(id);
-        var step = server.step(id);
-        assertThat(server.taskOf(id).path("task_id").asText()).isEqualTo(task);
+        var story = server.taskOf(id);
+        var step = BehalfServer.step(story, id);
+        assertThat(story.path("task_id").asText()).isEqualTo(task);
         assertThat(step.path("kind").asText()).isEqualTo("refusal");
         assertThat(step.path("decision").path("effect").asText()).isEqualTo("refuse");
         assertThat(step.path("decision").path("enforced").asBoolean()).isTrue();

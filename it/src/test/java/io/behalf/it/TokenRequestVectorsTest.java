@@ -16,7 +16,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The authority alone answers what {@code vectors/token-requests.json} says, also where hours pass between two steps. */
 class TokenRequestVectorsTest {
     private static final Map<String, @Nullable Object> FILE = VectorFile.read("token-requests.json");
-
+    private static final VectorForge FORGE =
+            new VectorForge(VectorFile.keys(), VectorFile.object(FILE.get("honest")), SigningKey::sign);
     private static final HttpClient HTTP =
             HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
@@ -43,9 +44,7 @@ class TokenRequestVectorsTest {
     @ParameterizedTest
     @MethodSource("vectors")
     void answersAsTheVectorSays(Map<String, @Nullable Object> vector) {
-        var forge = new VectorForge(VectorFile.keys(), VectorFile.object(FILE.get("honest")), SigningKey::sign);
-
-        new VectorSteps(authority(), HTTP, forge, FILE, vector).answeredAsTheVectorSays();
+        new VectorSteps(authority(), HTTP, FORGE, FILE, vector).answeredAsTheVectorSays();
     }
 
     private static VectorAuthority authority() {

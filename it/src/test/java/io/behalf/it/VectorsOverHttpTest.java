@@ -43,6 +43,8 @@ class VectorsOverHttpTest {
     private static final Map<String, @Nullable Object> PRESENTATIONS = VectorFile.read("presentations.json");
     private static final Map<String, @Nullable Object> TOKEN_REQUESTS = VectorFile.read("token-requests.json");
     private static final Map<String, @Nullable Object> REQUESTS = VectorFile.read("requests.json");
+    private static final VectorForge SHOWING = forge(PRESENTATIONS);
+    private static final VectorForge ASKING = forge(TOKEN_REQUESTS);
     private static final Duration ANSWERS_WITHIN = Duration.ofSeconds(30);
 
     /** Claims that are those of the task that a server has begun. */
@@ -100,7 +102,7 @@ class VectorsOverHttpTest {
     @MethodSource("presentations")
     void answersPresentationAsTheVectorSays(Map<String, @Nullable Object> vector) {
         var door = VectorDoor.of(vector);
-        var made = forge(PRESENTATIONS).make(VectorFile.object(vector.get("made")), place(vector, door));
+        var made = SHOWING.make(VectorFile.object(vector.get("made")), place(vector, door));
         for (var proofs : made.before()) {
             send(vector, door, made.token().orElseThrow(), proofs);
         }
@@ -139,18 +141,17 @@ class VectorsOverHttpTest {
     @MethodSource("requests")
     void answersRequestAsTheVectorSays(Map<String, @Nullable Object> vector) {
         var door = VectorDoor.named(VectorFile.text(vector, "route"));
-        var forge = forge(PRESENTATIONS);
         var place = place(vector, door);
         var recipe = VectorFile.object(vector.get("made"));
-        var made = forge.make(recipe, place);
+        var made = SHOWING.make(recipe, place);
         place = place.with("shown", made.token().orElseThrow())
                 .with("proof", made.proofs().getFirst());
         if (recipe.containsKey("second")) {
-            var second = forge.make(Map.of("token", VectorFile.object(recipe.get("second"))), place);
+            var second = SHOWING.make(Map.of("token", VectorFile.object(recipe.get("second"))), place);
             place = place.with("second", second.token().orElseThrow());
         }
 
-        answered(send(door.request(server().base(), vector, forge, place)), vector, door);
+        answered(send(door.request(server().base(), vector, SHOWING, place)), vector, door);
     }
 
     static Stream<Map<String, @Nullable Object>> tokenRequests() {
@@ -160,7 +161,7 @@ class VectorsOverHttpTest {
     @ParameterizedTest
     @MethodSource("tokenRequests")
     void answersTokenRequestAsTheVectorSays(Map<String, @Nullable Object> vector) {
-        new VectorSteps(running(), HTTP, forge(TOKEN_REQUESTS), TOKEN_REQUESTS, vector).answeredAsTheVectorSays();
+        new VectorSteps(running(), HTTP, ASKING, TOKEN_REQUESTS, vector).answeredAsTheVectorSays();
     }
 
     private static Stream<Map<String, @Nullable Object>> shown(Map<String, @Nullable Object> file) {

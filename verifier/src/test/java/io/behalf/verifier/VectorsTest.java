@@ -18,7 +18,6 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -27,6 +26,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -36,6 +36,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class VectorsTest {
     private static final Path DIRECTORY = Path.of("..", "vectors");
     private static final Path PRESENTATIONS = DIRECTORY.resolve("presentations.json");
+
+    private static TrustedIssuers issuers = issuer -> Optional.empty();
 
     static List<Map<String, @Nullable Object>> presentations() throws Exception {
         List<Map<String, @Nullable Object>> vectors = new ArrayList<>();
@@ -50,7 +52,7 @@ final class VectorsTest {
     void answersAsTheVectorSays(Map<String, @Nullable Object> vector) throws Exception {
         Optional<Reason> stopped =
                 Optional.ofNullable((String) vector.get("stopped")).map(Reason::of);
-        DelegationVerifier verifier = new DelegationVerifier(issuers(), d -> stopped, new DpopProofs());
+        DelegationVerifier verifier = new DelegationVerifier(issuers, d -> stopped, new DpopProofs());
         if (vector.containsKey("before")) {
             for (Object proofs : list(vector.get("before"))) {
                 verifier.verify(presented(vector, proofs), Forge.NOW);
@@ -114,23 +116,17 @@ final class VectorsTest {
                 Boolean.TRUE.equals(vector.get("allow_unbound")));
     }
 
-    private static TrustedIssuers issuers() throws Exception {
+    @BeforeAll
+    static void trustTheIssuersKeys() throws Exception {
         Map<String, VerificationKey> open = new HashMap<>();
-        keys().forEach((name, key) -> {
-            if (name.startsWith("authority")) {
+        for (var entry : object(read(DIRECTORY.resolve("keys.json"))).entrySet()) {
+            if (entry.getKey().startsWith("authority")) {
+                SigningKey key = SigningKey.fromJwk(object(entry.getValue()));
                 open.put(key.thumbprint(), key.publicKey());
             }
-        });
-        IssuerKeys keys = new IssuerKeys(EnumSet.allOf(SignatureAlgorithm.class), open);
-        return issuer -> issuer.equals(Forge.ISSUER) ? Optional.of(keys) : Optional.empty();
-    }
-
-    private static Map<String, SigningKey> keys() throws Exception {
-        Map<String, SigningKey> keys = new LinkedHashMap<>();
-        for (var entry : object(read(DIRECTORY.resolve("keys.json"))).entrySet()) {
-            keys.put(entry.getKey(), SigningKey.fromJwk(object(entry.getValue())));
         }
-        return keys;
+        IssuerKeys keys = new IssuerKeys(EnumSet.allOf(SignatureAlgorithm.class), open);
+        issuers = issuer -> issuer.equals(Forge.ISSUER) ? Optional.of(keys) : Optional.empty();
     }
 
     private static @Nullable Object read(Path file) throws Exception {
