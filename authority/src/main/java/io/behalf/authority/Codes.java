@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Authorization codes: what an approval gives to the agent, and what the agent changes for its first delegation, once. */
 final class Codes {
+    private static final String NOT_VALID = "The code is not valid for this request.";
+
     private final Parts parts;
     private final Starts starts;
     private final Stops stops;
@@ -38,7 +40,7 @@ final class Codes {
             return shown.refused();
         }
         Optional<Map<String, @Nullable Object>> found =
-                parts.store().transaction(sql -> parts.shelf().take(sql, Shelf.Kind.CODE, code, request.now()));
+                parts.store().transaction(sql -> parts.shelf().look(sql, Shelf.Kind.CODE, code, request.now()));
         if (found.isEmpty()) {
             return usedBefore(code, request);
         }
@@ -51,7 +53,8 @@ final class Codes {
         Optional<String> wrong = wrong(pushed, request);
         if (wrong.isPresent()) {
             // whoever shows a code without being able to use it has taken it from somewhere: it is gone for everybody
-            return Answer.no(Code.INVALID_GRANT, "The code is not valid for this request.", wrong.get());
+            parts.store().transaction(sql -> parts.shelf().take(sql, Shelf.Kind.CODE, code, request.now()));
+            return Answer.no(Code.INVALID_GRANT, NOT_VALID, wrong.get());
         }
         KnownTask task = known.get();
         Answer<Starts.First> first =
@@ -59,7 +62,11 @@ final class Codes {
         if (!(first instanceof Answer.Ok<Starts.First>(var made))) {
             return first.refused();
         }
-        return parts.changes().commit(List.of(made.record()), sql -> {
+        Answer<Granted> answer = parts.changes().commit(List.of(made.record()), sql -> {
+            // with what it brings about, or not at all: a crash must not cost the person's approval
+            if (parts.shelf().take(sql, Shelf.Kind.CODE, code, request.now()).isEmpty()) {
+                return Answer.no(Code.INVALID_GRANT, NOT_VALID, "another request was faster");
+            }
             parts.shelf()
                     .put(
                             sql,
@@ -70,6 +77,7 @@ final class Codes {
             made.insert(sql, parts, request.now());
             return Answer.ok(made.granted());
         });
+        return answer instanceof Answer.No<Granted> ? usedBefore(code, request) : answer;
     }
 
     private static Optional<String> wrong(PushedRequest pushed, TokenRequest request) {
@@ -99,6 +107,6 @@ final class Codes {
                         "system",
                         "an authorization code was used twice",
                         false)));
-        return Answer.no(Code.INVALID_GRANT, "The code is not valid for this request.", "unknown or used");
+        return Answer.no(Code.INVALID_GRANT, NOT_VALID, "unknown or used");
     }
 }

@@ -11,6 +11,10 @@ import io.behalf.core.record.AuditRecord.Lifecycle;
 import io.behalf.verifier.IssuerKeys;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.Base64;
 import java.util.EnumSet;
@@ -329,6 +333,26 @@ class ApprovalTest {
 
         assertRefused(agent.renew(got.text("refresh_token"), Map.of()), "invalid_grant");
         assertThat(world.records.events(got.text("task_id"))).contains(Event.REVOKED);
+    }
+
+    /** Nothing was begun with it, so that the agent may show it again; as after a crash at the same place. */
+    @Test
+    void codeStaysGoodWhereItsDelegationCannotBeStored() throws SQLException {
+        String code = approved(push(Map.of())).get("code");
+
+        inStore("create trigger no_space before insert on renewal begin select raise(abort, 'no space'); end");
+        assertThat(agent.token(redeem(code)).error()).isEqualTo("server_error");
+
+        inStore("drop trigger no_space");
+        assertThat(agent.token(redeem(code)).status()).isEqualTo(200);
+    }
+
+    private void inStore(String statement) throws SQLException {
+        try (Connection store = DriverManager.getConnection(
+                        "jdbc:sqlite:" + world.data().resolve("behalf.db"));
+                Statement sql = store.createStatement()) {
+            sql.execute(statement);
+        }
     }
 
     @Test
