@@ -7,6 +7,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -27,6 +28,9 @@ import picocli.CommandLine.Spec;
         description = "Runs the server: authority, gateway and ledger. Without a configuration it runs in development"
                 + " mode, on this machine only, with pretend people, model, tools and service.")
 final class ServeCommand implements Callable<Integer> {
+    /** Held here, as the log manager does not hold it: without it the level would be forgotten. */
+    private static final List<Logger> OURS = List.of(Logger.getLogger("io.behalf"));
+
     @Option(names = "--config", paramLabel = "FILE", description = "The configuration file.")
     private Optional<Path> config = Optional.empty();
 
@@ -125,14 +129,14 @@ final class ServeCommand implements Callable<Integer> {
 
     /** The level of everything that Behalf says; its libraries speak up only when something is wrong. */
     static void logFrom(Configuration.LogLevel level) {
-        Logger.getLogger("io.behalf")
-                .setLevel(
-                        switch (level) {
-                            case ERROR -> Level.SEVERE;
-                            case WARNING -> Level.WARNING;
-                            case INFO -> Level.INFO;
-                            case DEBUG -> Level.FINE;
-                        });
+        Level least =
+                switch (level) {
+                    case ERROR -> Level.SEVERE;
+                    case WARNING -> Level.WARNING;
+                    case INFO -> Level.INFO;
+                    case DEBUG -> Level.FINE;
+                };
+        OURS.forEach(logger -> logger.setLevel(least));
         // by itself it lets nothing finer than INFO through; of the libraries the root logger does not either
         for (Handler output : Logger.getLogger("").getHandlers()) {
             output.setLevel(Level.ALL);
