@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("kill")
 class KillTest {
     private static final int ROUNDS = 10;
-    /** Twice ten starts on a machine that does much else besides, each of which is waited for a minute at most. */
+    /** Two dozen starts, on a machine that does much else besides. */
     private static final Duration ENDS_WITHIN = Duration.ofMinutes(8);
 
     @Test

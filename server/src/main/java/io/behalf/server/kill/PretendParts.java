@@ -83,7 +83,10 @@ final class PretendParts implements AutoCloseable {
         Router router = Router.router(vertx);
         router.post(LOGOUT).handler(BodyHandler.create(false)).handler(this::passLogoutOn);
         provider.mount(router, "");
-        var _ = await(vertx.createHttpServer().requestHandler(router).listen(port, "127.0.0.1"));
+        var _ = await(vertx.createHttpServer()
+                .connectionHandler(client -> client.exceptionHandler(_ -> {})) // it is killed
+                .requestHandler(router)
+                .listen(port, "127.0.0.1"));
         model = watched(ScriptedModel.start(vertx, BETWEEN_EVENTS));
         tools = watched(SampleTools.start(vertx));
         tickets = watched(TicketService.start(

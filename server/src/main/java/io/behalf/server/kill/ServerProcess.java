@@ -29,7 +29,9 @@ final class ServerProcess implements AutoCloseable {
     static final String API_TOKEN = UUID.randomUUID().toString();
 
     /** A machine that does much else besides, and a ledger that is read first. */
-    private static final Duration READY_WITHIN = Duration.ofSeconds(60);
+    private static final Duration READY_WITHIN = Duration.ofMinutes(3);
+
+    private static final Duration TELLS_WITHIN = Duration.ofSeconds(3);
 
     private static final Duration ENDS_WITHIN = Duration.ofSeconds(40);
     private static final Duration LOOK_AGAIN_AFTER = Duration.ofMillis(10);
@@ -72,12 +74,28 @@ final class ServerProcess implements AutoCloseable {
         long begun = System.nanoTime();
         spawn();
         while (!isReady()) {
-            if (!isAlive() || System.nanoTime() - begun > READY_WITHIN.toNanos()) {
+            if (!isAlive()) {
                 throw new IOException("the server does not start: " + lastWords());
+            }
+            if (System.nanoTime() - begun > READY_WITHIN.toNanos()) {
+                tellThreads();
+                throw new IOException("the server is not ready within " + READY_WITHIN.toSeconds()
+                        + " seconds; what it was about is in " + log() + ": " + lastWords());
             }
             Thread.sleep(LOOK_AGAIN_AFTER);
         }
         return Duration.ofNanos(System.nanoTime() - begun);
+    }
+
+    /** A Java process prints its threads when it is sent SIGQUIT. */
+    private void tellThreads() throws IOException, InterruptedException {
+        new ProcessBuilder(
+                        "kill",
+                        "-QUIT",
+                        String.valueOf(Objects.requireNonNull(process).pid()))
+                .start()
+                .waitFor();
+        Thread.sleep(TELLS_WITHIN);
     }
 
     /** Starts it and does not wait for anything. */
