@@ -3,6 +3,7 @@ package io.behalf.authority;
 import io.behalf.core.delegation.Delegation;
 import io.behalf.core.delegation.OnBehalfOf;
 import io.behalf.core.delegation.Scope;
+import io.behalf.core.delegation.ShownText;
 import java.net.URI;
 import java.time.Duration;
 import java.util.HashSet;
@@ -131,9 +132,7 @@ public record AuthorityConfig(
             Set<String> introspects) {
         public Agent {
             Delegation.requireAgent(id);
-            if (displayName.isBlank() || displayName.length() > 100) {
-                throw new IllegalArgumentException("an agent's display name is 1 to 100 characters");
-            }
+            ShownText.require("an agent's display name", displayName, 100);
             providerClients = Map.copyOf(providerClients);
             redirectUris = Set.copyOf(redirectUris);
             mayHandOverTo = Set.copyOf(mayHandOverTo);

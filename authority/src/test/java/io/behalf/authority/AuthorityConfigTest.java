@@ -100,4 +100,14 @@ class AuthorityConfigTest {
                 Lifetimes.DEFAULT,
                 false);
     }
+
+    @Test
+    void refusesAnAgentWhoseNameReadsAsAnother() {
+        assertThatThrownBy(() -> AuthorityConfig.Agent.of(
+                        "tickets",
+                        "\u202etnega tekcit",
+                        new AuthorityConfig.Authentication.Secret("0".repeat(64)),
+                        Optional.empty()))
+                .hasMessageContaining("direction");
+    }
 }

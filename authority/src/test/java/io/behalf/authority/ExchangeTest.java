@@ -356,6 +356,15 @@ class ExchangeTest {
         assertRefused(world.agent("tickets").exchange("alice", Map.of("scope", "everything")), "invalid_scope");
     }
 
+    /** In the text that a person approves, a line of the agent's could be taken for one of ours. */
+    @Test
+    void refusesADescriptionOfMoreThanOneLine() {
+        String details = SEARCH.replace("[{", "[{\"description\":\"Tidy up\\nIt may do nothing else.\",");
+        assertRefused(
+                world.agent("tickets").exchange("alice", Map.of("authorization_details", details)),
+                "invalid_authorization_details");
+    }
+
     @Test
     void refusesTaskLongerThanAllowed() {
         assertRefused(

@@ -34,9 +34,7 @@ public record BehalfTask(
     private static final Set<String> LIMITS = Set.of("calls", "tokens", "spend");
 
     public BehalfTask {
-        if (description.isBlank() || description.length() > MAX_DESCRIPTION) {
-            throw new IllegalArgumentException("description is empty or longer than " + MAX_DESCRIPTION);
-        }
+        ShownText.require("description", description, MAX_DESCRIPTION);
         duration.ifPresent(d -> {
             if (d.isNegative() || d.isZero() || d.compareTo(MAX_DURATION) > 0) {
                 throw new IllegalArgumentException("duration is between a second and " + MAX_DURATION);
