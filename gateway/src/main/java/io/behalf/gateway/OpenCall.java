@@ -85,9 +85,14 @@ final class OpenCall {
         resumable = answer.streams() && intent.call().asked().session().isPresent();
     }
 
-    /** How long another request may bring the rest of an answer whose wire is lost. */
+    /** How long another request may bring the rest of an answer whose wire is lost: it is silent until then. */
     Duration openFor() {
-        return resumable ? intent.call().asked().loss().openFor() : Duration.ZERO;
+        if (!resumable) {
+            return Duration.ZERO;
+        }
+        Duration open = intent.call().asked().loss().openFor();
+        Duration silent = intent.call().route().idleTimeout();
+        return open.compareTo(silent) < 0 ? open : silent;
     }
 
     boolean begun() {
@@ -121,10 +126,15 @@ final class OpenCall {
         }
     }
 
-    /** The wire is lost, and the answer may arrive on another until then. */
+    /**
+     * The wire is lost, and the answer may arrive on another until then. Whoever was lost first has cut it: the other wire
+     * is broken because of that.
+     */
     void waitUntil(long nanos, End otherwise) {
-        deadlineNanos = nanos;
-        whenOverdue = otherwise;
+        if (whenOverdue == End.TIMEOUT) {
+            deadlineNanos = nanos;
+            whenOverdue = otherwise;
+        }
     }
 
     boolean overdue(long nowNanos) {

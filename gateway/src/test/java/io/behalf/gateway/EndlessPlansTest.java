@@ -93,6 +93,27 @@ class EndlessPlansTest {
         assertThat(only().toolCalls()).isEmpty();
     }
 
+    /** There are providers that give each call the same place; hidden behind one another they would be off the record. */
+    @Test
+    void callsInOnePlaceAreNotTakenForOne() throws Exception {
+        String event =
+                "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"%s\",\"function\":{%s}}]}}]}\n\n";
+        answers(
+                true,
+                event.formatted("a", "\"name\":\"echo\",\"arguments\":\"{\"")
+                        + event.formatted("", "\"arguments\":\"}\"")
+                        + event.formatted("b", "\"name\":\"delete\",\"arguments\":\"{}\"")
+                        + "data: [DONE]\n\n");
+        world.post(delegation, OPENAI, ASK);
+
+        assertThat(only().toolCalls())
+                .extracting(call -> call.id() + " " + call.name())
+                .containsExactly("a echo", "b delete");
+        assertThat(only().toolCalls())
+                .extracting(call -> call.argumentsMac())
+                .containsOnly(new Macs(World.MAC_KEY).of("{}"));
+    }
+
     @Test
     void aServerThatAsksBackWithoutEndIsCut() throws Exception {
         world.upstream.answers((_, response) -> ask(stream(response), 0));

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /**
@@ -28,12 +29,19 @@ final class OpenAiStream extends StreamReading {
     /** By choice and index: the order in which the reply counts them. */
     private final Map<Long, Call> building = new TreeMap<>();
 
+    /** Calls whose place another one has taken. */
+    private final List<Tally.Planned> whole = new ArrayList<>(0);
+
     private int collected;
 
     private static final class Call {
         String id = "";
         String name = "";
         final StringBuilder arguments = new StringBuilder();
+
+        Tally.Planned planned() {
+            return new Tally.Planned(id, name, Arguments.canonical(arguments.toString()));
+        }
     }
 
     @Override
@@ -65,12 +73,20 @@ final class OpenAiStream extends StreamReading {
         for (Object delta : Fields.list(Fields.object(choice, "delta"), "tool_calls")) {
             if (delta instanceof Map<?, ?> part) {
                 long place = (Fields.number(choice, "index", 0) << 32) + Fields.number(part, "index", 0);
+                Optional<String> id = Fields.string(part, "id")
+                        .filter(given -> !given.isEmpty())
+                        .map(RecordEncoder::bounded);
+                Call before = building.get(place);
+                if (before != null && id.isPresent() && !before.id.isEmpty() && !before.id.equals(id.get())) {
+                    whole.add(before.planned()); // another call in its place: there are providers that count none
+                    building.remove(place);
+                }
                 if (!building.containsKey(place)) {
-                    oneMore(building.size());
+                    oneMore(building.size() + whole.size());
                 }
                 Call call = building.computeIfAbsent(place, _ -> new Call());
                 Map<?, ?> function = Fields.object(part, part.containsKey("custom") ? "custom" : "function");
-                Fields.string(part, "id").ifPresent(id -> call.id = RecordEncoder.bounded(id));
+                id.ifPresent(given -> call.id = given);
                 Fields.string(function, "name").ifPresent(name -> call.name = RecordEncoder.bounded(name));
                 Fields.string(function, "arguments")
                         .or(() -> Fields.string(function, "input"))
@@ -85,12 +101,11 @@ final class OpenAiStream extends StreamReading {
 
     /** The calls put together since the last time. */
     private Tally planned() {
-        List<Tally.Planned> whole = new ArrayList<>();
-        for (Call call : building.values()) {
-            whole.add(new Tally.Planned(call.id, call.name, Arguments.canonical(call.arguments.toString())));
-        }
+        building.values().forEach(call -> whole.add(call.planned()));
+        Tally planned = Tally.planned(whole);
         building.clear();
+        whole.clear();
         collected = 0;
-        return Tally.planned(whole);
+        return planned;
     }
 }
