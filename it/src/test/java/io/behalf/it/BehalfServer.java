@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +35,7 @@ final class BehalfServer implements AutoCloseable {
     private final Path folder;
     private final Map<String, String> environment = new HashMap<>();
     private final HttpClient http = HttpClient.newHttpClient();
+    private List<String> around = List.of();
     private @Nullable Program program;
 
     private BehalfServer(URI base, Path folder) {
@@ -54,6 +56,12 @@ final class BehalfServer implements AutoCloseable {
         return new BehalfServer(URI.create("http://127.0.0.1:" + Program.freePort()), folder);
     }
 
+    /** It will be started by this command, which is given the server's own command to run. */
+    BehalfServer within(List<String> command) {
+        around = List.copyOf(command);
+        return this;
+    }
+
     /**
      * @param configuration names the port 8700, in whose place its own is put
      * @param secrets what the configuration takes from the environment, beside the API token
@@ -71,8 +79,8 @@ final class BehalfServer implements AutoCloseable {
 
     /** Starts it on the data that it left. */
     void startAgain() {
-        program = Program.start(
-                        "behalf", command("serve", "--config", configuration().toString()), environment)
+        var serve = command("serve", "--config", configuration().toString());
+        program = Program.start("behalf", Stream.concat(around.stream(), serve.stream()).toList(), environment)
                 .untilAnswers(base.resolve("/health/live"), STARTS_WITHIN);
     }
 
@@ -88,6 +96,11 @@ final class BehalfServer implements AutoCloseable {
         Objects.requireNonNull(program, "it was never started").kill();
     }
 
+    /** The exit code of a server that ends by itself. */
+    int exitsWithin(Duration atMost) {
+        return Objects.requireNonNull(program, "it was never started").exitsWithin(atMost);
+    }
+
     private Path configuration() {
         return folder.resolve("behalf.yaml");
     }
@@ -101,10 +114,18 @@ final class BehalfServer implements AutoCloseable {
      * server writes by itself goes on, so that it is a call that meets the failure first.
      */
     Program withFailingDisk(Path strace) {
-        var pid = Objects.requireNonNull(program, "it was never started").pid();
+        return withDisk(strace, "error=EIO");
+    }
+
+    /** As {@link #withFailingDisk}, on a disk that answers nothing for so long, or until the program is closed. */
+    Program withHangingDisk(Path strace, Duration hangs) {
+        return withDisk(strace, "delay_enter=" + TimeUnit.NANOSECONDS.toMicros(hangs.toNanos()));
+    }
+
+    private Program withDisk(Path strace, String fault) {
         var calls = "fsync,fdatasync";
-        var command = new ArrayList<>(List.of(strace.toString(), "-f", "-p", "" + pid));
-        command.addAll(List.of("-e", "trace=" + calls, "-e", "inject=" + calls + ":error=EIO"));
+        var command = new ArrayList<>(List.of(strace.toString(), "-f", "-p", "" + pid()));
+        command.addAll(List.of("-e", "trace=" + calls, "-e", "inject=" + calls + ":" + fault));
         writeAheadFiles().forEach(file -> command.addAll(List.of("-P", file.toString())));
         return Program.start("strace", command, Map.of()).untilSays("attached", STARTS_WITHIN);
     }
@@ -115,6 +136,10 @@ final class BehalfServer implements AutoCloseable {
         } catch (IOException failed) {
             throw new UncheckedIOException(failed);
         }
+    }
+
+    long pid() {
+        return Objects.requireNonNull(program, "it was never started").pid();
     }
 
     URI base() {

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 
 /** The real server between a pretend provider and a pretend upstream, which needs nothing installed. */
@@ -28,6 +29,11 @@ record PretendDeployment(BehalfServer server, PretendProvider provider, PretendU
 
     /** @param ledgerOptions further lines of the configuration's {@code ledger} */
     static PretendDeployment start(Path folder, String ledgerOptions) {
+        return start(folder, ledgerOptions, List.of());
+    }
+
+    /** @param around the command that runs the server's own */
+    static PretendDeployment start(Path folder, String ledgerOptions, List<String> around) {
         var provider = PretendProvider.start();
         var upstream = PretendUpstream.start();
         try {
@@ -37,7 +43,7 @@ record PretendDeployment(BehalfServer server, PretendProvider provider, PretendU
                     .replace("AWAY", "http://127.0.0.1:" + Program.freePort())
                     .replace("OTHER_KEY_SHA256", sha256(OTHER_AGENTS_OWN_KEY))
                     .concat(ledgerOptions);
-            var server = BehalfServer.in(folder).start(configuration, Map.of("AGENT_SECRET", SECRET));
+            var server = BehalfServer.in(folder).within(around).start(configuration, Map.of("AGENT_SECRET", SECRET));
             return new PretendDeployment(server, provider, upstream);
         } catch (IOException failed) {
             provider.close();

@@ -8,9 +8,13 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 
 /** A model, a tool server and a service in one, which remembers what has reached it. */
 final class PretendUpstream implements AutoCloseable {
@@ -22,7 +26,11 @@ final class PretendUpstream implements AutoCloseable {
             {"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "done"}]}}""";
 
     private final HttpServer http;
+    private static final String HELD = "/held";
+    private static final Duration HOLDS_AT_MOST = Duration.ofMinutes(2);
+
     private final LinkedBlockingQueue<String> seen = new LinkedBlockingQueue<>();
+    private final Semaphore released = new Semaphore(0);
 
     private PretendUpstream(HttpServer http) {
         this.http = http;
@@ -37,6 +45,7 @@ final class PretendUpstream implements AutoCloseable {
             http.createContext(
                     "/tickets/", exchange -> upstream.answer(exchange, 200, "{\"ticket\": \"import stops\"}"));
             http.createContext("/locked/", exchange -> upstream.answer(exchange, 401, "{}"));
+            http.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
             http.start();
             return upstream;
         } catch (IOException failed) {
@@ -55,11 +64,30 @@ final class PretendUpstream implements AutoCloseable {
         return taken;
     }
 
+    /** Answers one request whose path ends with {@code /held}; without this it waits. */
+    void release() {
+        released.release();
+    }
+
+    private void awaitRelease() throws IOException {
+        try {
+            if (!released.tryAcquire(HOLDS_AT_MOST.toSeconds(), TimeUnit.SECONDS)) {
+                throw new IOException("nobody released it");
+            }
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new IOException(stopped);
+        }
+    }
+
     private void answer(HttpExchange exchange, int status, String json) throws IOException {
         try (exchange) {
             seen.add(
                     exchange.getRequestMethod() + " " + exchange.getRequestURI().getPath());
             exchange.getRequestBody().readAllBytes();
+            if (exchange.getRequestURI().getPath().endsWith(HELD)) {
+                awaitRelease();
+            }
             var body = json.getBytes(StandardCharsets.UTF_8);
             exchange.getResponseHeaders().set("Content-Type", "application/json");
             exchange.sendResponseHeaders(status, body.length);

@@ -309,6 +309,7 @@ final class Sequencer {
         if (System.nanoTime() - noSpaceSince < SPACE_RETRY_NANOS) {
             return false;
         }
+        publishInFlight(); // the device may hang here too, and so may whoever makes the file already
         try {
             wal.prepareSpare();
             return true;

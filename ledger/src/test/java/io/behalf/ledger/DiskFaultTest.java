@@ -133,6 +133,28 @@ class DiskFaultTest {
         }
     }
 
+    /** The next write-ahead file is made ahead; here the writer comes to need it while that hangs. */
+    @Test
+    void aDiskThatHangsInMakingTheNextFileRefusesToo() throws Exception {
+        LedgerSettings settings = settings("log").withAppendTimeout(Duration.ofMillis(300));
+        var disk = new FaultDisk(settings.directory());
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk)) {
+            append(ledger, records.lifecycle(task, Event.ISSUED));
+            disk.hang("write wal/spare");
+            LedgerFault.@Nullable Code refused = null;
+            for (int i = 0; refused == null && i < 4_000; i++) {
+                refused = tryAppend(ledger, records.refusal(task));
+            }
+            assertThat(refused).isEqualTo(LedgerFault.Code.TIMED_OUT);
+
+            disk.goOn();
+            long deadline = System.nanoTime() + SOON.toNanos();
+            while (tryAppend(ledger, records.refusal(task)) != null) {
+                assertThat(System.nanoTime()).isLessThan(deadline);
+            }
+        }
+    }
+
     @Test
     void aFullQueueFailsFast() throws Exception {
         LedgerSettings settings = settings("log").withQueueRecords(8);

@@ -10,7 +10,9 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.Router;
 import java.lang.management.ManagementFactory;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** One event loop's share of the server's address: calls go to the gateway, everything else to the pages and endpoints. */
@@ -25,13 +27,21 @@ final class FrontDoor extends VerticleBase {
     private final Gateway gateway;
     private final Router pages;
     private final Connections.Limits limits;
+    private final Supplier<Duration> drain;
     private @Nullable HttpServer server;
 
-    FrontDoor(Configuration.Listening where, Gateway gateway, Router pages, Connections.Limits limits) {
+    /** @param drain how long it waits for running calls, asked when it is to close */
+    FrontDoor(
+            Configuration.Listening where,
+            Gateway gateway,
+            Router pages,
+            Connections.Limits limits,
+            Supplier<Duration> drain) {
         this.where = where;
         this.gateway = gateway;
         this.pages = pages;
         this.limits = limits;
+        this.drain = drain;
     }
 
     /**
@@ -67,6 +77,6 @@ final class FrontDoor extends VerticleBase {
     public Future<?> stop() {
         return server == null
                 ? Future.succeededFuture()
-                : server.shutdown(where.drain().toMillis(), TimeUnit.MILLISECONDS);
+                : server.shutdown(drain.get().toMillis(), TimeUnit.MILLISECONDS);
     }
 }

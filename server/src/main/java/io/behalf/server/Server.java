@@ -300,12 +300,14 @@ final class Server implements AutoCloseable {
         var where = configuration.server();
         int loops = Math.clamp(Runtime.getRuntime().availableProcessors(), 1, MAX_LOOPS);
         Future<String> deployed = vertx.deployVerticle(
-                () -> new FrontDoor(where, gateway, pages, FrontDoor.limits(loops)),
+                () -> new FrontDoor(where, gateway, pages, FrontDoor.limits(loops), this::drain),
                 new DeploymentOptions().setInstances(loops));
         try {
             String id = await(deployed);
             opened(() -> {
-                state = Health.State.DRAINING;
+                if (state == Health.State.READY) {
+                    state = Health.State.DRAINING;
+                }
                 await(vertx.undeploy(id), where.drain().plus(CLOSES_WITHIN));
             });
         } catch (CompletionException e) {
@@ -314,6 +316,13 @@ final class Server implements AutoCloseable {
                             + Optional.ofNullable(e.getCause()).orElse(e).getMessage()
                             + ". Set server.port or server.address, --port without a configuration, or stop what listens there.");
         }
+    }
+
+    /** No outcome can be written to a ledger that has stopped, so there is nothing to wait for. */
+    private Duration drain() {
+        return state == Health.State.LEDGER_STOPPED
+                ? Duration.ZERO
+                : configuration.server().drain();
     }
 
     private void listenToOwner(Vertx vertx, Path socket, Api api) throws IOException {
