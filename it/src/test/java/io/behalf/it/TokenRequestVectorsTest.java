@@ -3,12 +3,13 @@ package io.behalf.it;
 import io.behalf.core.jose.SigningKey;
 import java.net.http.HttpClient;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -34,11 +35,13 @@ class TokenRequestVectorsTest {
     @AfterAll
     static void close() {
         HTTP.shutdownNow();
-        authority().close();
+        if (authority != null) {
+            authority.close();
+        }
     }
 
-    static List<Map<String, @Nullable Object>> vectors() {
-        return VectorFile.vectors(FILE);
+    static Stream<Named<Map<String, @Nullable Object>>> vectors() {
+        return VectorFile.named(FILE);
     }
 
     @ParameterizedTest

@@ -11,7 +11,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Named;
 
 /** The files in {@code vectors/}, and their JSON. */
 final class VectorFile {
@@ -46,6 +48,11 @@ final class VectorFile {
 
     static List<Map<String, @Nullable Object>> vectors(Map<String, @Nullable Object> file) {
         return list(file.get("vectors")).stream().map(VectorFile::object).toList();
+    }
+
+    /** The same under their names, for tests that run one after the other. */
+    static Stream<Named<Map<String, @Nullable Object>>> named(Map<String, @Nullable Object> file) {
+        return vectors(file).stream().map(vector -> Named.of(text(vector, "name"), vector));
     }
 
     static String json(@Nullable Object value) {

@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -85,7 +86,9 @@ class VectorsOverHttpTest {
     @AfterAll
     static void stop() {
         HTTP.shutdownNow();
-        running().close();
+        if (running != null) {
+            running.close();
+        }
     }
 
     /** Neither the service nor the attacker's address that a token points to. */
@@ -94,7 +97,7 @@ class VectorsOverHttpTest {
         assertThat(running().upstream().taken()).isEmpty();
     }
 
-    static Stream<Map<String, @Nullable Object>> presentations() {
+    static Stream<Named<Map<String, @Nullable Object>>> presentations() {
         return shown(PRESENTATIONS);
     }
 
@@ -133,7 +136,7 @@ class VectorsOverHttpTest {
         }
     }
 
-    static Stream<Map<String, @Nullable Object>> requests() {
+    static Stream<Named<Map<String, @Nullable Object>>> requests() {
         return shown(REQUESTS);
     }
 
@@ -154,7 +157,7 @@ class VectorsOverHttpTest {
         answered(send(door.request(server().base(), vector, SHOWING, place)), vector, door);
     }
 
-    static Stream<Map<String, @Nullable Object>> tokenRequests() {
+    static Stream<Named<Map<String, @Nullable Object>>> tokenRequests() {
         return shown(TOKEN_REQUESTS);
     }
 
@@ -164,8 +167,8 @@ class VectorsOverHttpTest {
         new VectorSteps(running(), HTTP, ASKING, TOKEN_REQUESTS, vector).answeredAsTheVectorSays();
     }
 
-    private static Stream<Map<String, @Nullable Object>> shown(Map<String, @Nullable Object> file) {
-        return VectorFile.vectors(file).stream().filter(vector -> !vector.containsKey("not_over_http"));
+    private static Stream<Named<Map<String, @Nullable Object>>> shown(Map<String, @Nullable Object> file) {
+        return VectorFile.named(file).filter(vector -> !vector.getPayload().containsKey("not_over_http"));
     }
 
     private static VectorForge forge(Map<String, @Nullable Object> file) {

@@ -27,6 +27,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -39,7 +40,7 @@ final class VectorsTest {
 
     private static TrustedIssuers issuers = issuer -> Optional.empty();
 
-    static List<Map<String, @Nullable Object>> presentations() throws Exception {
+    private static List<Map<String, @Nullable Object>> presentations() throws Exception {
         List<Map<String, @Nullable Object>> vectors = new ArrayList<>();
         for (Object vector : list(object(read(PRESENTATIONS)).get("vectors"))) {
             vectors.add(object(vector));
@@ -47,8 +48,16 @@ final class VectorsTest {
         return vectors;
     }
 
+    static List<Named<Map<String, @Nullable Object>>> named() throws Exception {
+        List<Named<Map<String, @Nullable Object>>> named = new ArrayList<>();
+        for (Map<String, @Nullable Object> vector : presentations()) {
+            named.add(Named.of(String.valueOf(vector.get("name")), vector));
+        }
+        return named;
+    }
+
     @ParameterizedTest
-    @MethodSource("presentations")
+    @MethodSource("named")
     void answersAsTheVectorSays(Map<String, @Nullable Object> vector) throws Exception {
         Optional<Reason> stopped =
                 Optional.ofNullable((String) vector.get("stopped")).map(Reason::of);
