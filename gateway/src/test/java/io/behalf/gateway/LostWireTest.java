@@ -15,7 +15,8 @@ import org.junit.jupiter.api.Test;
 /** A session's call whose wire is lost may be answered on another; when it is not, whoever was lost first has cut it. */
 class LostWireTest {
     private static final String MCP = "/mcp/tools";
-    private static final Duration BRIEF = Duration.ofMillis(700);
+    /** Long enough that a wire which breaks is missed before, however busy the machine. */
+    private static final Duration BRIEF = Duration.ofMillis(2_500);
 
     private World world;
     private Delegation delegation;

@@ -64,7 +64,8 @@ class SlowClientTest {
 
     @Test
     void aConnectionIsKeptForTheNextRequestForAWhileOnly() throws Exception {
-        try (World world = world(new Connections.Limits(100, LONG, SHORT));
+        // time for the next request, however busy the machine
+        try (World world = world(new Connections.Limits(100, LONG, Duration.ofSeconds(2)));
                 Wire wire = world.connect()) {
             world.upstream.answersJson("{}");
             Delegation d = world.delegation();
@@ -92,9 +93,9 @@ class SlowClientTest {
     void aCallMayBeSilentForAsLongAsItsRouteAllows() throws Exception {
         CompletableFuture<HttpServerResponse> before = new CompletableFuture<>();
         CompletableFuture<HttpServerResponse> within = new CompletableFuture<>();
-        try (World world = world(BRIEF);
-                Wire thinking = world.connect();
-                Wire pausing = world.connect()) {
+        Connections.Limits brief = new Connections.Limits(100, Duration.ofSeconds(2), SHORT);
+        try (World world = world(brief);
+                Wire thinking = world.connect()) {
             world.upstream.answers((_, response) -> before.complete(response));
             thinking.send(world.jsonRequest(world.delegation(), CHAT, ASK));
             before.get(10, TimeUnit.SECONDS);
@@ -102,18 +103,20 @@ class SlowClientTest {
                 stream(response).write("data: {}\n\n");
                 within.complete(response);
             });
-            pausing.send(world.jsonRequest(world.delegation(), CHAT, ASK));
-            pausing.head();
-            pausing.chunk();
-            try (Wire idle = world.connect()) {
-                assertThat(idle.closed()).isTrue(); // so that what is idle has been looked for
-            }
-            Thread.sleep(SHORT.multipliedBy(4));
+            try (Wire pausing = world.connect()) {
+                pausing.send(world.jsonRequest(world.delegation(), CHAT, ASK));
+                pausing.head();
+                pausing.chunk();
+                try (Wire idle = world.connect()) {
+                    assertThat(idle.closed()).isTrue(); // so that what is idle has been looked for
+                }
+                Thread.sleep(SHORT.multipliedBy(4));
 
-            stream(before.get()).end("data: [DONE]\n\n");
-            within.get().end("data: [DONE]\n\n");
-            assertThat(thinking.receive().body()).isEqualTo("data: [DONE]\n\n");
-            assertThat(pausing.untilEnd()).isEqualTo("data: [DONE]\n\n");
+                stream(before.get()).end("data: [DONE]\n\n");
+                within.get().end("data: [DONE]\n\n");
+                assertThat(thinking.receive().body()).isEqualTo("data: [DONE]\n\n");
+                assertThat(pausing.untilEnd()).isEqualTo("data: [DONE]\n\n");
+            }
             assertThat(world.records(AuditRecord.Outcome.class))
                     .hasSize(2)
                     .allSatisfy(outcome -> assertThat(outcome.outcome().end()).isEqualTo(End.COMPLETE));
