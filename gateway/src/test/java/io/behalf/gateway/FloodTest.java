@@ -25,7 +25,7 @@ class FloodTest {
     private static final String ALLOWED = "{\"model\":\"small\"}";
     private static final String FORBIDDEN = "{\"model\":\"huge\"}";
     /** Over HTTP; {@link TurnedAwayTest} counts more. */
-    private static final int REFUSED_CALLS = 20_000;
+    private static final int REFUSED_CALLS = 10_000;
 
     private static final int CONNECTIONS = 4;
     /** Requests that are sent before their answers are read. */
