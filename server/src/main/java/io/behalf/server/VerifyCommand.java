@@ -36,8 +36,8 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description =
                 "Verifies every entry of a ledger. Says how far that goes: consistent (the key was taken from the ledger"
-                        + " itself) or authentic (the key was named with --key, or a server keeps it in its pin file"
-                        + " here). Exit 1 if anything is missing or altered.")
+                        + " itself) or authentic (the key was named with --key, or a pin file remembers it: the one named"
+                        + " with --pin-file, else the one that a server keeps here). Exit 1 if anything is missing or altered.")
 final class VerifyCommand implements Callable<Integer> {
     /** Entries between two words of progress. */
     private static final long TOLD_EVERY = 100_000;
@@ -52,6 +52,12 @@ final class VerifyCommand implements Callable<Integer> {
             paramLabel = "VKEY",
             description = "The log's verifier key (name+id+key), as you had it before.")
     private Optional<String> key = Optional.empty();
+
+    @Option(
+            names = "--pin-file",
+            paramLabel = "FILE",
+            description = "What was seen of the log before, where the server's ledger.pin-file says.")
+    private Optional<Path> pinFile = Optional.empty();
 
     @Option(names = "--json", description = "Print facts as JSON, one ledger a line.")
     private boolean json;
@@ -86,19 +92,23 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     /**
-     * What was known of the ledger before: the key that was named, and what the pin file of its origin remembers, unless that is about
-     * another key than the named one. Asked for before the checkpoint is read, as a server at work goes on writing both.
+     * What was known of the ledger before: the key that was named, and what the pin file remembers, the named one or that of its origin,
+     * unless that is about another key than the named one. Asked for before the checkpoint is read, as a server at work goes on writing both.
      */
     private Optional<Pin> pin(Path ledger) throws IOException {
         Optional<VerifierKey> named = key.map(VerifyCommand::key);
         Optional<String> origin = new LedgerReader(ledger).origin();
         Optional<Pin> remembered = Optional.empty();
-        if (origin.isPresent()) {
+        Optional<Path> file = pinFile.or(() -> origin.map(name -> DataDirectory.pin(name, environment)));
+        if (file.isPresent()) {
             try {
-                remembered = new PinFile(DataDirectory.pin(origin.get(), environment)).read();
+                remembered = new PinFile(file.get()).read();
             } catch (LedgerFault damaged) {
                 throw CommandFailed.usage("What was known of this ledger cannot be told: " + damaged.getMessage());
             }
+        }
+        if (pinFile.isPresent() && remembered.isEmpty()) {
+            throw CommandFailed.usage("There is no pin file " + pinFile.get() + ".");
         }
         if (named.isEmpty()) {
             return remembered;

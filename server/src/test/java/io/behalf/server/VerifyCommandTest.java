@@ -89,6 +89,31 @@ class VerifyCommandTest {
     }
 
     @Test
+    void goesByTheNamedPinFile(@TempDir Path elsewhere, @TempDir Path older) throws IOException {
+        copy(data, older);
+        Path pin = elsewhere.resolve("pin");
+        try (EmbeddedLedger open = EmbeddedLedger.open(LedgerSettings.in(data).withPin(pin))) {
+            new WrittenTask(open, 2).whole();
+        }
+
+        CommandRun whole = CommandRun.of("verify", ledger, "--pin-file", pin);
+        assertThat(whole.exit()).isEqualTo(Exit.FINE);
+        assertThat(whole.out()).contains("authentic").contains("entries that it remembers");
+
+        CommandRun cut = CommandRun.of("verify", older, "--pin-file", pin);
+        assertThat(cut.exit()).isEqualTo(Exit.NO);
+        assertThat(cut.out()).contains("file     checkpoint").contains("older copy");
+    }
+
+    @Test
+    void saysThatTheNamedPinFileIsNotThere(@TempDir Path elsewhere) {
+        CommandRun run = CommandRun.of("verify", ledger, "--pin-file", elsewhere.resolve("pin"));
+
+        assertThat(run.exit()).isEqualTo(Exit.USAGE);
+        assertThat(run.err()).contains("There is no pin file " + elsewhere.resolve("pin"));
+    }
+
+    @Test
     void saysNoToALedgerUnderAnotherKeyThanAPinFileRemembers(@TempDir Path state, @TempDir Path elsewhere)
             throws IOException {
         pinned(state);
