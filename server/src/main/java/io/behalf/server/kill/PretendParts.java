@@ -56,7 +56,9 @@ final class PretendParts implements AutoCloseable {
     private static final long STARTS_WITHIN_SECONDS = 10;
 
     private final Vertx vertx = Vertx.vertx();
-    private final HttpClient http = vertx.createHttpClient();
+    private final HttpClient http = vertx.httpClientBuilder()
+            .withConnectHandler(server -> server.exceptionHandler(_ -> {})) // it is killed
+            .build();
     private final ConcurrentLinkedQueue<Arrived> arrived = new ConcurrentLinkedQueue<>();
     private final ConcurrentLinkedQueue<Told> kept = new ConcurrentLinkedQueue<>();
     private final URI behalf;

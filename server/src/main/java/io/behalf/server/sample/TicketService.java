@@ -69,7 +69,9 @@ public final class TicketService {
             Vertx vertx, String audience, URI authority, SigningKey key, Clock clock, Consumer<String> kept) {
         this.audience = audience;
         this.authority = authority;
-        this.client = vertx.createHttpClient();
+        this.client = vertx.httpClientBuilder()
+                .withConnectHandler(server -> server.exceptionHandler(_ -> {})) // whoever waits for an answer is told
+                .build();
         this.clock = clock;
         this.kept = kept;
         var verifier = new DelegationVerifier(

@@ -20,7 +20,7 @@ class KillBenchTest {
     /** Nothing of what was acknowledged is there any more, and the server starts all the same. */
     @Test
     void findsThatEverythingIsLost(@TempDir Path folder) throws Exception {
-        var result = KillBench.run(new KillBench.Settings(folder, 3, 3, SEED, _ -> {}), (_, data) -> {
+        var result = KillBench.run(new KillBench.Settings(folder, 3, 1, SEED, _ -> {}), (_, data) -> {
             remove(data.resolve("data"));
             remove(data.resolve("pin"));
         });
@@ -37,7 +37,7 @@ class KillBenchTest {
     @Test
     void findsThatItDoesNotStart(@TempDir Path folder) throws Exception {
         var result = KillBench.run(
-                new KillBench.Settings(folder, 3, 3, SEED, _ -> {}),
+                new KillBench.Settings(folder, 3, 1, SEED, _ -> {}),
                 (_, data) -> remove(data.resolve("data").resolve("ledger")));
 
         assertThat(result.violations())
