@@ -80,7 +80,8 @@ final class BehalfServer implements AutoCloseable {
     /** Starts it on the data that it left. */
     void startAgain() {
         var serve = command("serve", "--config", configuration().toString());
-        program = Program.start("behalf", Stream.concat(around.stream(), serve.stream()).toList(), environment)
+        program = Program.start(
+                        "behalf", Stream.concat(around.stream(), serve.stream()).toList(), environment)
                 .untilAnswers(base.resolve("/health/live"), STARTS_WITHIN);
     }
 

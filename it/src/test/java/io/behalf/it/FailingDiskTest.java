@@ -48,7 +48,8 @@ class FailingDiskTest {
         var data = Files.createDirectory(folder.resolve("data"));
         var disk = SmallDisk.over(data);
         assumeThat(disk).as("a small file system can be mounted here").isPresent();
-        try (var deployment = PretendDeployment.start(folder, SMALL_FILES, disk.orElseThrow().around(16));
+        try (var deployment = PretendDeployment.start(
+                        folder, SMALL_FILES, disk.orElseThrow().around(16));
                 var agent = deployment.agent(READ_TICKETS)) {
             var server = deployment.server();
             var onDisk = disk.orElseThrow().seenFromOutside(server.pid());
@@ -98,7 +99,8 @@ class FailingDiskTest {
 
             awaitServed(agent);
             // The first one's intent may have been stored after all; the others had not begun.
-            assertThat(server.api("/tasks/" + agent.task()).path("unknown").asInt()).isLessThan(2);
+            assertThat(server.api("/tasks/" + agent.task()).path("unknown").asInt())
+                    .isLessThan(2);
             server.stop();
             assertSound(server, server.data());
         }
@@ -126,7 +128,8 @@ class FailingDiskTest {
 
             assertThat(agent.get(TICKET).statusCode()).isEqualTo(200);
             // The one that ran, and the one that was refused, where the disk had stored its intent all the same.
-            assertThat(server.api("/tasks/" + agent.task()).path("unknown").asInt()).isBetween(1, 2);
+            assertThat(server.api("/tasks/" + agent.task()).path("unknown").asInt())
+                    .isBetween(1, 2);
             assertThat(server.step(before).path("ending").path("end").asText()).isEqualTo("complete");
             server.stop();
             assertSound(server, server.data());
@@ -174,6 +177,7 @@ class FailingDiskTest {
     }
 
     private static void assertSound(BehalfServer server, Path data) {
-        assertThat(server.told("verify", data.resolve("ledger/main").toString())).contains("none missing or altered");
+        assertThat(server.told("verify", data.resolve("ledger/main").toString()))
+                .contains("none missing or altered");
     }
 }
