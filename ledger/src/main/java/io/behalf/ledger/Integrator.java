@@ -70,6 +70,9 @@ final class Integrator {
     // The thread's own
     private final TreeHasher hasher = new TreeHasher();
     private ByteArrayOutputStream bundle = new ByteArrayOutputStream(256 << 10);
+    /** Entries up to here are in a bundle: one more than in the tree where the disk had no room for a whole one. */
+    private long bundled;
+
     private final Set<String> folders = new TreeSet<>();
     private final List<String> unforced = new ArrayList<>();
     private final ArrayDeque<Segment> segments = new ArrayDeque<>();
@@ -98,6 +101,7 @@ final class Integrator {
         this.key = key;
         this.cursor = cursor;
         this.edge = edge;
+        this.bundled = edge.size();
         this.forced = forced;
         this.shown = shown;
         this.intervalNanos = settings.checkpointInterval().toNanos();
@@ -268,14 +272,20 @@ final class Integrator {
     void add(ByteBuffer entry) throws IOException {
         int length = entry.remaining();
         entry.get(entry.position(), scratch, 0, length);
-        bundle.write(length >>> 8);
-        bundle.write(length);
-        bundle.write(scratch, 0, length);
-        if (edge.size() % TilePath.FULL == TilePath.FULL - 1) {
+        if (bundled == edge.size()) { // else it comes again, because there was no space for what it made whole
+            bundle.write(length >>> 8);
+            bundle.write(length);
+            bundle.write(scratch, 0, length);
+            bundled++;
+        }
+        boolean whole = bundled % TilePath.FULL == 0;
+        if (whole) {
             write(new TilePath(TilePath.ENTRIES, edge.size() / TilePath.FULL, TilePath.FULL), bundle.toByteArray());
-            bundle = new ByteArrayOutputStream(256 << 10);
         }
         edge.add(hasher.leaf(scratch, 0, length), this::write);
+        if (whole) {
+            bundle = new ByteArrayOutputStream(256 << 10);
+        }
     }
 
     private void write(TilePath tile, byte[] bytes) throws IOException {

@@ -48,20 +48,24 @@ final class TreeEdge {
         return size;
     }
 
+    /** Nothing has changed when the receiver throws, and the same leaf can be added again. */
     <E extends Exception> void add(Hash leaf, FullTiles<E> receiver) throws E {
-        size++;
         Hash next = leaf;
-        for (int level = 0; level <= TilePath.MAX_LEVEL; level++) {
-            next.writeTo(tiles[level], widths[level]++ * Hash.BYTES);
-            if (widths[level] < TilePath.FULL) {
-                return;
-            }
+        int level = 0;
+        for (; widths[level] == TilePath.FULL - 1; level++) {
             byte[] full = tiles[level];
-            receiver.full(new TilePath(level, TilePath.count(level, size) / TilePath.FULL - 1, TilePath.FULL), full);
+            next.writeTo(full, widths[level] * Hash.BYTES);
+            long index = TilePath.count(level, size + 1) / TilePath.FULL - 1;
+            receiver.full(new TilePath(level, index, TilePath.FULL), full);
             next = hasher.fold(full, 0, TilePath.FULL);
-            tiles[level] = new byte[TilePath.FULL * Hash.BYTES];
-            widths[level] = 0;
         }
+        next.writeTo(tiles[level], widths[level] * Hash.BYTES);
+        widths[level]++;
+        for (int below = 0; below < level; below++) {
+            tiles[below] = new byte[TilePath.FULL * Hash.BYTES];
+            widths[below] = 0;
+        }
+        size++;
     }
 
     Hash root() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.behalf.core.delegation.TaskId;
+import io.behalf.core.merkle.TilePath;
 import io.behalf.core.record.AuditRecord;
 import io.behalf.core.record.AuditRecord.Event;
 import io.behalf.core.record.RecordDecoder;
@@ -212,6 +213,29 @@ class DiskFaultTest {
                 assertThat(System.nanoTime()).isLessThan(deadline);
                 TimeUnit.MILLISECONDS.sleep(50);
             }
+        }
+        EmbeddedLedger.open(settings).close();
+    }
+
+    /** The entry that fills a bundle waits for space, and is in the bundle once. */
+    @Test
+    void aBundleThatFoundNoSpaceIsWrittenWhenThereIsSome() throws Exception {
+        LedgerSettings settings = settings("log");
+        var disk = new FaultDisk(settings.directory());
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk)) {
+            for (int i = 0; i < TilePath.FULL - 1; i++) {
+                append(ledger, records.refusal(task));
+            }
+            assertThat(ledger.awaitIntegrated(TilePath.FULL - 2, SOON)).isTrue();
+            disk.capacity(0);
+            append(ledger, records.lifecycle(task, Event.REVOKED)); // takes the space that is kept for stops
+            assertThat(ledger.awaitIntegrated(TilePath.FULL - 1, Duration.ofSeconds(2)))
+                    .as("there is no space for the bundle")
+                    .isFalse();
+
+            disk.capacity(Long.MAX_VALUE);
+            assertThat(ledger.awaitIntegrated(TilePath.FULL - 1, SOON)).isTrue();
+            assertThat(ledger.reader().entries(0, TilePath.FULL)).hasSize(TilePath.FULL);
         }
         EmbeddedLedger.open(settings).close();
     }
