@@ -42,7 +42,7 @@ public final class LedgerReader {
     /** The log's name, as its {@code vkey} file has it; empty if that cannot be read. */
     public Optional<String> origin() {
         try {
-            return LogKey.parse(Files.readString(directory.resolve(LogKey.VKEY), StandardCharsets.ISO_8859_1))
+            return LogKey.parse(Files.readString(directory.resolve(LogKey.VKEY), StandardCharsets.UTF_8))
                     .fold(keys -> Optional.of(keys.getFirst().name()), _ -> Optional.empty());
         } catch (IOException e) {
             return Optional.empty();

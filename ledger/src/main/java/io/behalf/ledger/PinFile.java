@@ -43,8 +43,8 @@ public final class PinFile {
         if (!Files.exists(file)) {
             return Optional.empty();
         }
-        // Whatever stands there: a damaged file is damaged, and not a fault of reading it.
-        String pin = new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1);
+        // Bytes that are no text are replaced: a damaged file is damaged, and not a fault of reading it.
+        String pin = new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
         int line = pin.indexOf('\n');
         Parsed<Pin> read = VerifierKey.parse(pin.substring(0, Math.max(0, line)))
                 .then(key -> Checkpoint.parse(pin.substring(line + 1))

@@ -180,7 +180,7 @@ public final class Verification {
     }
 
     private List<VerifierKey> keys() throws Found, IOException {
-        String vkeys = new String(Files.readAllBytes(directory.resolve(LogKey.VKEY)), StandardCharsets.ISO_8859_1);
+        String vkeys = new String(Files.readAllBytes(directory.resolve(LogKey.VKEY)), StandardCharsets.UTF_8);
         List<VerifierKey> keys =
                 switch (LogKey.parse(vkeys)) {
                     case Parsed.Valid<List<VerifierKey>>(var read) -> read;

@@ -206,6 +206,16 @@ class RefusedStartTest {
                 .hasValueSatisfying(seen -> assertThat(seen.size()).isEqualTo(6));
     }
 
+    @Test
+    void knowsALogAgainWhoseNameIsNotAscii() throws Exception {
+        LedgerSettings settings = pinned("in").withOrigin("bücher.example/log");
+        write(settings, 1);
+
+        write(settings, 1);
+
+        assertThat(new PinFile(pin()).read().orElseThrow().key().name()).isEqualTo("bücher.example/log");
+    }
+
     // ---- helpers
 
     private void assertRefuses(LedgerSettings settings, LedgerFault.Code code, String... said) throws IOException {

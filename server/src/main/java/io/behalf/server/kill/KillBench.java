@@ -262,7 +262,7 @@ public final class KillBench implements AutoCloseable {
         if (pin.isPresent()) {
             return pin.get().key();
         }
-        String vkeys = Files.readString(server.ledger().resolve("vkey"), StandardCharsets.ISO_8859_1);
+        String vkeys = Files.readString(server.ledger().resolve("vkey"), StandardCharsets.UTF_8);
         return VerifierKey.parse(vkeys.lines().findFirst().orElse("")).fold(key -> key, problem -> {
             throw new IllegalStateException("the ledger's key: " + problem);
         });
