@@ -131,9 +131,11 @@ final class BehalfServer implements AutoCloseable {
         return Program.start("strace", command, Map.of()).untilSays("attached", STARTS_WITHIN);
     }
 
+    /** Those that records are written to: the next one, and what the server notes beside them, it writes when it likes. */
     private List<Path> writeAheadFiles() {
         try (Stream<Path> files = Files.list(data().resolve("ledger/main/wal"))) {
-            return files.toList();
+            return files.filter(file -> file.getFileName().toString().matches("[0-9]+"))
+                    .toList();
         } catch (IOException failed) {
             throw new UncheckedIOException(failed);
         }
