@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Wal implements AutoCloseable {
     private static final String SPARE = "wal/spare";
+
+    /** What is forced at once of a file that is made ready: the appends' forces wait behind no more of it than this. */
     private static final int ZEROS = 1 << 20;
 
     private final Disk disk;
@@ -106,8 +108,8 @@ final class Wal implements AutoCloseable {
             for (int at = 0; at < segmentBytes; at += zeros.limit()) {
                 zeros.clear().limit(Math.min(zeros.capacity(), segmentBytes - at));
                 fresh.write(zeros, at);
+                fresh.force();
             }
-            fresh.force();
         } catch (Disk.NoSpace e) {
             disk.delete(temporary); // give back what there was, for the tiles
             throw e;
