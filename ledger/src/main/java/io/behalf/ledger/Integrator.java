@@ -1,6 +1,7 @@
 package io.behalf.ledger;
 
 import io.behalf.core.merkle.Checkpoint;
+import io.behalf.core.merkle.Hash;
 import io.behalf.core.merkle.SignerKey;
 import io.behalf.core.merkle.TilePath;
 import io.behalf.core.merkle.TreeHasher;
@@ -56,6 +57,7 @@ final class Integrator {
     private final Thread thread;
 
     // Shared
+    private final RecentLeaves leaves = new RecentLeaves();
     private volatile WalCursor.Place forced;
     private volatile Checkpoint shown;
     private volatile boolean sleeping;
@@ -79,6 +81,7 @@ final class Integrator {
     private Set<String> partials = new LinkedHashSet<>();
     private final List<String> filled = new ArrayList<>();
     private long checkpointAt;
+    private boolean started;
     private byte[] scratch = new byte[1 << 16];
 
     /**
@@ -119,6 +122,11 @@ final class Integrator {
     }
 
     // ---- told by the sequencer
+
+    /** The hash of an entry that is about to be forced. */
+    void placed(long index, Hash leaf) {
+        leaves.put(index, leaf);
+    }
 
     /** Everything up to here has been forced. */
     void committed(WalCursor.Place place) {
@@ -193,6 +201,7 @@ final class Integrator {
     // ---- the thread
 
     private void run() {
+        started = true;
         try {
             while (!stopping) {
                 Chains.Snapshot end = last; // before looking at the place: it is final if this is set
@@ -201,7 +210,7 @@ final class Integrator {
                         wal.prepareSpare();
                     }
                     integrate(forced);
-                    boolean due = System.nanoTime() - checkpointAt >= intervalNanos;
+                    boolean due = sinceCheckpoint() >= patience();
                     if (edge.size() > shown.size() && (due || end != null)) {
                         publish();
                     }
@@ -236,17 +245,27 @@ final class Integrator {
      */
     private void await() {
         boolean idle = edge.size() == shown.size();
-        wakeAt = edge.size() + (idle ? 1 : TilePath.FULL);
+        wakeAt = edge.size() + (idle ? 1 : TilePath.FULL - edge.size() % TilePath.FULL);
         sleeping = true; // before looking again: whoever commits after that look sees it and wakes us
         if (forced.size() < wakeAt && last == null && !stopping) {
             if (idle) {
                 LockSupport.park(this);
             } else {
-                LockSupport.parkNanos(this, Math.max(1, intervalNanos - (System.nanoTime() - checkpointAt)));
+                LockSupport.parkNanos(this, Math.max(1, patience() - sinceCheckpoint()));
             }
             Thread.interrupted(); // it would close the file at the next read
         }
         sleeping = false;
+    }
+
+    private long sinceCheckpoint() {
+        return System.nanoTime() - checkpointAt;
+    }
+
+    /** How long after a checkpoint the next one comes: where bundles fill so fast that one ends soon, with the end of that one. */
+    private long patience() {
+        boolean fast = edge.size() - shown.size() >= 2 * TilePath.FULL;
+        return fast ? intervalNanos + intervalNanos / 2 : intervalNanos;
     }
 
     /** Catches up with {@code to}; also what recovery does, on its own thread before this one starts. */
@@ -282,9 +301,13 @@ final class Integrator {
         if (whole) {
             write(new TilePath(TilePath.ENTRIES, edge.size() / TilePath.FULL, TilePath.FULL), bundle.toByteArray());
         }
-        edge.add(hasher.leaf(scratch, 0, length), this::write);
+        Hash leaf = leaves.find(edge.size());
+        edge.add(leaf == null ? hasher.leaf(scratch, 0, length) : leaf, this::write);
         if (whole) {
             bundle = new ByteArrayOutputStream(256 << 10);
+            if (started && sinceCheckpoint() >= intervalNanos) {
+                publish(); // here it needs no partial bundle and tile, which would soon be deleted again
+            }
         }
     }
 

@@ -327,6 +327,7 @@ final class Sequencer {
         Hash leaf = hasher.leaf(writer.buffer(), 0, writer.length());
         pending.index = size;
         chains.add(pending.facts, leaf, size);
+        integrator.placed(size, leaf);
         size++;
     }
 

@@ -18,6 +18,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -289,6 +290,27 @@ class EmbeddedLedgerTest {
     }
 
     // ---- helpers
+
+    @Test
+    void aCheckpointUnderLoadIsShownWhereABundleEnds() throws Exception {
+        int wanted = 3;
+        int burst = 700;
+        var shown = new TreeSet<Long>();
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings().withCheckpointInterval(Duration.ofMillis(200)))) {
+            long since = System.nanoTime();
+            while (shown.stream().filter(EmbeddedLedgerTest::endsWithABundle).count() < wanted
+                    && System.nanoTime() - since < SOON.toNanos()) {
+                appendAll(ledger, refusals(burst));
+                shown.add(ledger.checkpoint().size());
+            }
+        }
+
+        assertThat(shown.stream().filter(EmbeddedLedgerTest::endsWithABundle)).hasSizeGreaterThanOrEqualTo(wanted);
+    }
+
+    private static boolean endsWithABundle(long size) {
+        return size > 0 && size % 256 == 0;
+    }
 
     private LedgerSettings settings() {
         return settings(data);
