@@ -85,6 +85,9 @@ public final class Gateway {
                 // no upgrade in clear text: it would let a body be read under other rules than those it was checked by
                 .setHttp2ClearTextEnabled(false)
                 .setHandle100ContinueAutomatically(false)
+                // no WebSockets here: without these, each request and answer is looked at for their extensions
+                .setPerFrameWebSocketCompressionSupported(false)
+                .setPerMessageWebSocketCompressionSupported(false)
                 .setDecompressionSupported(false)
                 .setCompressionSupported(false)
                 .setTcpNoDelay(true);
