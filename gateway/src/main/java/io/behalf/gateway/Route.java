@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 /**
@@ -116,99 +117,69 @@ public record Route(
     }
 
     public Route withMode(Mode other) {
-        return new Route(
-                name,
-                kind,
-                service,
-                upstream,
-                other,
-                credential,
-                allowUnbound,
-                regulated,
-                maxRequestBytes,
-                requestHeaders,
-                answerTimeout,
-                idleTimeout);
+        return with(change -> change.mode = other);
     }
 
     public Route withAllowUnbound(boolean allowed) {
-        return new Route(
-                name,
-                kind,
-                service,
-                upstream,
-                mode,
-                credential,
-                allowed,
-                regulated,
-                maxRequestBytes,
-                requestHeaders,
-                answerTimeout,
-                idleTimeout);
+        return with(change -> change.allowUnbound = allowed);
     }
 
     public Route withRegulated(boolean is) {
-        return new Route(
-                name,
-                kind,
-                service,
-                upstream,
-                mode,
-                credential,
-                allowUnbound,
-                is,
-                maxRequestBytes,
-                requestHeaders,
-                answerTimeout,
-                idleTimeout);
+        return with(change -> change.regulated = is);
     }
 
     public Route withMaxRequestBytes(long bytes) {
-        return new Route(
-                name,
-                kind,
-                service,
-                upstream,
-                mode,
-                credential,
-                allowUnbound,
-                regulated,
-                bytes,
-                requestHeaders,
-                answerTimeout,
-                idleTimeout);
-    }
-
-    public Route withRequestHeaders(Set<String> headers) {
-        return new Route(
-                name,
-                kind,
-                service,
-                upstream,
-                mode,
-                credential,
-                allowUnbound,
-                regulated,
-                maxRequestBytes,
-                headers,
-                answerTimeout,
-                idleTimeout);
+        return with(change -> change.maxRequestBytes = bytes);
     }
 
     public Route withTimeouts(Duration answer, Duration idle) {
-        return new Route(
-                name,
-                kind,
-                service,
-                upstream,
-                mode,
-                credential,
-                allowUnbound,
-                regulated,
-                maxRequestBytes,
-                requestHeaders,
-                answer,
-                idle);
+        return with(change -> {
+            change.answerTimeout = answer;
+            change.idleTimeout = idle;
+        });
+    }
+
+    private Route with(Consumer<Change> step) {
+        var change = new Change(this);
+        step.accept(change);
+        return change.route();
+    }
+
+    /** A route of which some rules are being replaced. */
+    private static final class Change {
+        private final Route from;
+        private Mode mode;
+        private boolean allowUnbound;
+        private boolean regulated;
+        private long maxRequestBytes;
+        private Duration answerTimeout;
+        private Duration idleTimeout;
+
+        Change(Route from) {
+            this.from = from;
+            mode = from.mode;
+            allowUnbound = from.allowUnbound;
+            regulated = from.regulated;
+            maxRequestBytes = from.maxRequestBytes;
+            answerTimeout = from.answerTimeout;
+            idleTimeout = from.idleTimeout;
+        }
+
+        Route route() {
+            return new Route(
+                    from.name,
+                    from.kind,
+                    from.service,
+                    from.upstream,
+                    mode,
+                    from.credential,
+                    allowUnbound,
+                    regulated,
+                    maxRequestBytes,
+                    from.requestHeaders,
+                    answerTimeout,
+                    idleTimeout);
+        }
     }
 
     public Surface surface() {
