@@ -41,7 +41,8 @@ public final class ClosedLedger implements AutoCloseable {
         try {
             DataLock lock = DataLock.acquire(data);
             try {
-                LedgerIndex index = LedgerIndex.open(settings.indexDirectory(), reader, new Still(size));
+                Path folder = settings.indexDirectory();
+                LedgerIndex index = LedgerIndex.open(folder, new FileDisk(folder), reader, new Still(size));
                 return new ClosedLedger(lock, reader, size, index, null);
             } catch (IOException | RuntimeException e) {
                 lock.close();
@@ -63,8 +64,8 @@ public final class ClosedLedger implements AutoCloseable {
         try {
             Path temporary = Files.createTempDirectory("behalf-index");
             try {
-                return new ClosedLedger(
-                        null, reader, size, LedgerIndex.open(temporary, reader, new Still(size)), temporary);
+                LedgerIndex index = LedgerIndex.open(temporary, new FileDisk(temporary), reader, new Still(size));
+                return new ClosedLedger(null, reader, size, index, temporary);
             } catch (IOException | RuntimeException e) {
                 remove(temporary);
                 throw e;
@@ -78,7 +79,7 @@ public final class ClosedLedger implements AutoCloseable {
         return reader;
     }
 
-    /** Complete, once it has caught up: at most so long is waited for that. */
+    /** Complete, once it has caught up: at most so long is waited for that, and no longer than the disk can be read. */
     public LedgerIndex index(Duration atMost) throws InterruptedException {
         index.await(size, atMost);
         return index;
@@ -115,7 +116,7 @@ public final class ClosedLedger implements AutoCloseable {
     }
 
     /** A size that does not change. */
-    private record Still(long size) implements LedgerIndex.Integrated {
+    record Still(long size) implements LedgerIndex.Integrated {
         @Override
         public boolean await(long wanted, long nanos) throws InterruptedException {
             if (wanted > size) {

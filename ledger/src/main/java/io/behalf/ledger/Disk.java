@@ -6,8 +6,8 @@ import java.nio.file.FileSystemException;
 import java.util.List;
 
 /**
- * The file operations that the ledger's durability rests on, and no others: the edge where tests lose writes and fail forces. Paths are
- * relative to the log's folder, with {@code /}. What is not forced may be gone, in part, after a power loss; a rename, creation or
+ * The file operations that the ledger's durability rests on, and those that write its index: the edge where tests lose writes and fail
+ * forces. Paths are relative to one folder, with {@code /}. What is not forced may be gone, in part, after a power loss; a rename, creation or
  * deletion needs its folder forced.
  */
 interface Disk {

@@ -64,7 +64,7 @@ public final class EmbeddedLedger implements Ledger {
         return open(settings, FileDisk::new);
     }
 
-    /** @param disks the disk below a folder: the log's, and the one that the pin file is in */
+    /** @param disks the disk below a folder: the log's, the index's, and the one that the pin file is in */
     static EmbeddedLedger open(LedgerSettings settings, Function<Path, Disk> disks) {
         try {
             DataLock lock = DataLock.acquire(settings.data());
@@ -116,7 +116,8 @@ public final class EmbeddedLedger implements Ledger {
                 this::stop);
         catchUp(found);
         own = Executors.newVirtualThreadPerTaskExecutor();
-        index = LedgerIndex.open(settings.indexDirectory(), reader, new Following(integrator));
+        Path indexed = settings.indexDirectory();
+        index = LedgerIndex.open(indexed, disks.apply(indexed), reader, new Following(integrator));
         var heads = new IndexedHeads(index, reader, found.end().size());
         sequencer =
                 new Sequencer(settings, wal, found.chains(), found.end().size(), integrator, heads, own, this::stopped);
@@ -310,7 +311,7 @@ public final class EmbeddedLedger implements Ledger {
             try {
                 // What was let go had been indexed; after a restart the index first has to come there again.
                 if (!index.await(sizeAtStart, HEAD_WAIT)) {
-                    throw new LedgerFault(Code.BUSY, "the index is not there yet");
+                    throw new LedgerFault(Code.BUSY, index.behind().orElse("the index is not there yet"));
                 }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();

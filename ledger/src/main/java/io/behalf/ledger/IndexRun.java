@@ -8,9 +8,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Locale;
@@ -84,9 +82,10 @@ record IndexRun(Path file, long from, long to, Hash last, long count, MemorySegm
     }
 
     /** Writes the first {@code count} of these pairs, which are sorted. */
-    static IndexRun write(Path folder, long from, long to, Hash last, long[] hashes, long[] entries, int count)
+    static IndexRun write(
+            Disk disk, Path folder, long from, long to, Hash last, long[] hashes, long[] entries, int count)
             throws IOException {
-        try (var out = new Writer(folder, from, to, last, count)) {
+        try (var out = new Writer(disk, folder, from, to, last, count)) {
             for (int i = 0; i < count; i++) {
                 out.row(hashes[i], entries[i]);
             }
@@ -95,7 +94,7 @@ record IndexRun(Path file, long from, long to, Hash last, long count, MemorySegm
     }
 
     /** One run out of several that follow each other. */
-    static IndexRun merge(Path folder, List<IndexRun> runs) throws IOException {
+    static IndexRun merge(Disk disk, Path folder, List<IndexRun> runs) throws IOException {
         long count = runs.stream().mapToLong(IndexRun::count).sum();
         IndexRun newest = runs.getLast();
         long[] at = new long[runs.size()];
@@ -103,7 +102,7 @@ record IndexRun(Path file, long from, long to, Hash last, long count, MemorySegm
         for (int i = 0; i < at.length; i++) {
             heads[i] = runs.get(i).count() == 0 ? 0 : runs.get(i).hash(0);
         }
-        try (var out = new Writer(folder, runs.getFirst().from(), newest.to(), newest.last(), count)) {
+        try (var out = new Writer(disk, folder, runs.getFirst().from(), newest.to(), newest.last(), count)) {
             for (long written = 0; written < count; written++) {
                 int least = -1;
                 for (int i = 0; i < at.length; i++) {
@@ -123,20 +122,20 @@ record IndexRun(Path file, long from, long to, Hash last, long count, MemorySegm
         }
     }
 
+    /** Leaves nothing behind if it does not come to {@link #finish}: the same file can then be written again. */
     private static final class Writer implements AutoCloseable {
-        private final Path file;
-        private final Path temporary;
-        private final FileChannel channel;
+        private final Disk disk;
+        private final Path folder;
+        private final String name;
+        private final Disk.Handle file;
         private final ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
+        private long written;
 
-        Writer(Path folder, long from, long to, Hash last, long count) throws IOException {
-            file = folder.resolve(String.format(Locale.ROOT, "%019d-%019d.run", from, to));
-            temporary = folder.resolve(file.getFileName() + ".tmp");
-            channel = FileChannel.open(
-                    temporary,
-                    StandardOpenOption.CREATE,
-                    StandardOpenOption.TRUNCATE_EXISTING,
-                    StandardOpenOption.WRITE);
+        Writer(Disk disk, Path folder, long from, long to, Hash last, long count) throws IOException {
+            this.disk = disk;
+            this.folder = folder;
+            name = String.format(Locale.ROOT, "%019d-%019d.run", from, to);
+            file = disk.create(name + Disk.UNFINISHED);
             chunk.putLong(MAGIC).putLong(from).putLong(to).put(last.bytes()).putLong(count);
         }
 
@@ -149,23 +148,24 @@ record IndexRun(Path file, long from, long to, Hash last, long count, MemorySegm
 
         private void drain() throws IOException {
             chunk.flip();
-            while (chunk.hasRemaining()) {
-                channel.write(chunk);
-            }
+            int bytes = chunk.remaining();
+            file.write(chunk, written);
+            written += bytes;
             chunk.clear();
         }
 
         IndexRun finish() throws IOException {
             drain();
-            channel.force(true);
-            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-            return IndexRun.open(file).orElseThrow(() -> new IOException("not whole: " + file));
+            file.force();
+            disk.rename(name + Disk.UNFINISHED, name);
+            Path whole = folder.resolve(name);
+            return IndexRun.open(whole).orElseThrow(() -> new IOException("not whole: " + whole));
         }
 
         @Override
         public void close() throws IOException {
-            channel.close();
-            Files.deleteIfExists(temporary);
+            file.close();
+            disk.delete(name + Disk.UNFINISHED);
         }
     }
 }

@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Finds entries by what stands in them. Made from the ledger and from nothing else: it can be deleted and comes back; it proves nothing.
- * A thread of its own follows the integrated size; no append waits for it.
+ * A thread of its own follows the integrated size; no append waits for it. Where the disk fails it says that it is {@link #behind}, and
+ * tries again until it is not.
  *
  * <p>Structure: pairs (64-bit hash of key and value, entry index), 16 bytes each, in sorted files that are merged eight at a time as they
  * age; the newest pairs are in memory and are read from the ledger again after a restart. The hash is keyed with a random secret, so that
@@ -49,6 +50,9 @@ public final class LedgerIndex implements AutoCloseable {
 
     /** Entries that are indexed before others may look. */
     private static final int BATCH = 4_096;
+
+    /** Between a failure of the disk and the next attempt. */
+    static final Duration RETRY_INTERVAL = Duration.ofSeconds(1);
 
     private static final System.Logger LOG = System.getLogger(LedgerIndex.class.getName());
 
@@ -75,6 +79,7 @@ public final class LedgerIndex implements AutoCloseable {
     private record State(List<IndexRun> runs, Tail tail) {}
 
     private final Path folder;
+    private final Disk disk;
     private final LedgerReader reader;
     private final Integrated ledger;
     private final byte[] secret;
@@ -84,11 +89,13 @@ public final class LedgerIndex implements AutoCloseable {
 
     private volatile State state;
     private volatile long indexed;
+    private volatile @Nullable String failure;
     private volatile boolean closing;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
 
     // The follower's own
+    private long added;
     private final RecordScan scan = new RecordScan();
     private final TreeHasher hasher = new TreeHasher();
     private final Map<IndexKey, Map<String, Long>> remembered = new EnumMap<>(IndexKey.class);
@@ -96,9 +103,10 @@ public final class LedgerIndex implements AutoCloseable {
     /**
      * Opens the index in {@code folder}, making it anew if it is of another history.
      *
+     * @param disk below {@code folder}, which its files are written to
      * @param reader entries below {@code ledger.size()} can be read from it
      */
-    static LedgerIndex open(Path folder, LedgerReader reader, Integrated ledger) throws IOException {
+    static LedgerIndex open(Path folder, Disk disk, LedgerReader reader, Integrated ledger) throws IOException {
         Files.createDirectories(folder);
         List<IndexRun> runs = runs(folder);
         boolean usable =
@@ -109,18 +117,21 @@ public final class LedgerIndex implements AutoCloseable {
             }
             runs = List.of();
         }
-        var index = new LedgerIndex(folder, reader, ledger, runs);
+        var index = new LedgerIndex(folder, disk, reader, ledger, runs);
         index.follower.start();
         index.merger.start();
         return index;
     }
 
-    private LedgerIndex(Path folder, LedgerReader reader, Integrated ledger, List<IndexRun> runs) throws IOException {
+    private LedgerIndex(Path folder, Disk disk, LedgerReader reader, Integrated ledger, List<IndexRun> runs)
+            throws IOException {
         this.folder = folder;
+        this.disk = disk;
         this.reader = reader;
         this.ledger = ledger;
         secret = secret(folder);
         indexed = runs.isEmpty() ? 0 : runs.getLast().to();
+        added = indexed;
         state = new State(runs, new Tail(indexed));
         sha256 = sha256();
         follower = Thread.ofPlatform().daemon().name("ledger-index").unstarted(this::follow);
@@ -151,12 +162,17 @@ public final class LedgerIndex implements AutoCloseable {
         return indexed;
     }
 
-    /** Waits until entries below {@code size} are found, at most so long. */
+    /** What keeps it from following the ledger, if something does: newer entries are not found until that has passed. */
+    public Optional<String> behind() {
+        return Optional.ofNullable(failure);
+    }
+
+    /** Waits until entries below {@code size} are found, at most so long, and no longer than it follows: see {@link #behind}. */
     public boolean await(long size, Duration atMost) throws InterruptedException {
         lock.lockInterruptibly();
         try {
             long left = atMost.toNanos();
-            while (indexed < size && left > 0 && !closing) {
+            while (indexed < size && failure == null && left > 0 && !closing) {
                 left = changed.awaitNanos(left);
             }
             return indexed >= size;
@@ -170,26 +186,70 @@ public final class LedgerIndex implements AutoCloseable {
     private void follow() {
         try {
             while (!closing) {
-                if (ledger.await(indexed + 1, Duration.ofSeconds(1).toNanos())) {
-                    long to = Math.min(ledger.size(), indexed + BATCH);
-                    reader.visit(indexed, to, this::add);
-                    indexed = to;
-                    signal();
-                    if (state.tail().count >= TAIL_ROWS) {
-                        writeTail();
-                    }
+                try {
+                    step();
+                    followsAgain();
+                } catch (IOException | RuntimeException e) {
+                    fellBehind(e);
+                    pause();
                 }
             }
             writeTail();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        } catch (IOException | UncheckedIOException e) {
-            // The ledger goes on without it; what was indexed can still be found.
-            LOG.log(System.Logger.Level.ERROR, "the index stopped at entry " + indexed, e);
+        } catch (IOException | RuntimeException e) {
+            LOG.log(System.Logger.Level.WARNING, "the newest entries of the index are read again at the next start", e);
+        }
+    }
+
+    /** The next entries, if there are any. After a failure it goes on where that was. */
+    private void step() throws IOException, InterruptedException {
+        if (state.tail().count >= TAIL_ROWS) {
+            writeTail();
+        }
+        if (ledger.await(indexed + 1, Duration.ofSeconds(1).toNanos())) {
+            try {
+                reader.visit(indexed, Math.min(ledger.size(), indexed + BATCH), this::add);
+            } finally {
+                indexed = added;
+                signal();
+            }
+        }
+    }
+
+    /** The ledger goes on without it, and what was indexed can still be found. */
+    private void fellBehind(Exception cause) {
+        if (failure == null) {
+            LOG.log(
+                    System.Logger.Level.ERROR,
+                    "the index is behind from entry " + indexed + " on, and tries again until it is not",
+                    cause);
+        }
+        failure = "the index is behind from entry " + indexed + " on: " + cause.getMessage();
+        signal();
+    }
+
+    private void followsAgain() {
+        if (failure != null) {
+            failure = null;
+            LOG.log(System.Logger.Level.INFO, "the index follows again from entry {0} on", indexed);
+        }
+    }
+
+    private void pause() throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            long left = RETRY_INTERVAL.toNanos();
+            while (left > 0 && !closing) {
+                left = changed.awaitNanos(left);
+            }
+        } finally {
+            lock.unlock();
         }
     }
 
     private void add(long index, byte[] bytes, int offset, int length) {
+        added = index + 1;
         if (scan.scan(bytes, offset, length) != null) {
             return; // not a record: the verification names it
         }
@@ -213,7 +273,7 @@ public final class LedgerIndex implements AutoCloseable {
         tail.count = row;
         if (row >= TAIL_ROWS) {
             try {
-                indexed = index + 1;
+                indexed = added;
                 writeTail();
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
@@ -257,7 +317,7 @@ public final class LedgerIndex implements AutoCloseable {
         int count = tail.count;
         Hash last = hasher.leaf(reader.entry(indexed - 1));
         var sorted = new Pairs(tail.hashes, tail.entries, count).sorted();
-        IndexRun run = IndexRun.write(folder, tail.from, indexed, last, sorted.hashes, sorted.entries, count);
+        IndexRun run = IndexRun.write(disk, folder, tail.from, indexed, last, sorted.hashes, sorted.entries, count);
         lock.lock();
         try {
             var runs = new ArrayList<>(state.runs());
@@ -281,33 +341,40 @@ public final class LedgerIndex implements AutoCloseable {
     // ---- merging
 
     private void merge() {
+        boolean failed = false;
         try {
-            while (true) {
-                List<IndexRun> old = nextMerge();
-                if (old.isEmpty()) {
-                    return;
-                }
-                // Crash before the new file has its name: nothing happened. After: both are there, and the wider one is
-                // taken.
-                IndexRun merged = IndexRun.merge(folder, old);
-                lock.lock();
+            for (List<IndexRun> old = nextMerge(); !old.isEmpty(); old = nextMerge()) {
                 try {
-                    var runs = new ArrayList<>(state.runs());
-                    int at = runs.indexOf(old.getFirst());
-                    runs.subList(at, at + old.size()).clear();
-                    runs.add(at, merged);
-                    state = new State(List.copyOf(runs), state.tail());
-                } finally {
-                    lock.unlock();
-                }
-                for (IndexRun run : old) {
-                    Files.deleteIfExists(run.file());
+                    merge(old);
+                    failed = false;
+                } catch (IOException | InternalError e) { // the latter from a mapped file that cannot be read
+                    if (!failed) { // all can be found in many files as well, only slower
+                        LOG.log(System.Logger.Level.ERROR, "files of the index could not be merged yet", e);
+                    }
+                    failed = true;
+                    pause();
                 }
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        } catch (IOException e) {
-            LOG.log(System.Logger.Level.ERROR, "files of the index could not be merged", e);
+        }
+    }
+
+    private void merge(List<IndexRun> old) throws IOException {
+        // Crash before the new file has its name: nothing happened. After: both are there, and the wider one is taken.
+        IndexRun merged = IndexRun.merge(disk, folder, old);
+        lock.lock();
+        try {
+            var runs = new ArrayList<>(state.runs());
+            int at = runs.indexOf(old.getFirst());
+            runs.subList(at, at + old.size()).clear();
+            runs.add(at, merged);
+            state = new State(List.copyOf(runs), state.tail());
+        } finally {
+            lock.unlock();
+        }
+        for (IndexRun run : old) {
+            disk.delete(String.valueOf(run.file().getFileName()));
         }
     }
 

@@ -46,7 +46,7 @@ class DiskFaultTest {
             LedgerSettings settings = settings(dead.resolve("run" + sample));
             var disk = new FaultDisk(settings.directory());
             Set<String> confirmed = new HashSet<>();
-            EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk);
+            EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below);
             int count = 1 + random.nextInt(400);
             for (int i = 0; i < count; i++) {
                 AuditRecord draft = records.refusal(task);
@@ -78,7 +78,7 @@ class DiskFaultTest {
     void aFailedForceStopsItForGood() throws Exception {
         LedgerSettings settings = settings("log");
         var disk = new FaultDisk(settings.directory());
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk)) {
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
             append(ledger, records.refusal(task));
             FaultOperation force = FaultOperation.on("force", "wal/00000001");
             disk.failing(force, 0, Fault.STORED);
@@ -104,7 +104,7 @@ class DiskFaultTest {
         LedgerSettings settings = settings("log").withAppendTimeout(Duration.ofMillis(300));
         var disk = new FaultDisk(settings.directory());
         AuditRecord.Intent intent = records.intent(task);
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk)) {
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
             append(ledger, records.lifecycle(task, Event.ISSUED));
             disk.hang("force wal/");
             long start = System.nanoTime();
@@ -139,7 +139,7 @@ class DiskFaultTest {
     void aDiskThatHangsInMakingTheNextFileRefusesToo() throws Exception {
         LedgerSettings settings = settings("log").withAppendTimeout(Duration.ofMillis(300));
         var disk = new FaultDisk(settings.directory());
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk)) {
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
             append(ledger, records.lifecycle(task, Event.ISSUED));
             disk.hang("write wal/spare");
             LedgerFault.@Nullable Code refused = null;
@@ -160,7 +160,7 @@ class DiskFaultTest {
     void aFullQueueFailsFast() throws Exception {
         LedgerSettings settings = settings("log").withQueueRecords(8);
         var disk = new FaultDisk(settings.directory());
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk)) {
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
             disk.hang("force wal/");
             var waiting = new ArrayList<CompletableFuture<Committed>>();
             waiting.add(ledger.append(records.refusal(task)).toCompletableFuture());
@@ -188,7 +188,7 @@ class DiskFaultTest {
         LedgerSettings settings = settings("log");
         var disk = new FaultDisk(settings.directory());
         var running = new ArrayList<AuditRecord.Intent>();
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk)) {
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
             for (int i = 0; i < 20; i++) {
                 AuditRecord.Intent intent = records.intent(task);
                 append(ledger, intent);
@@ -222,7 +222,7 @@ class DiskFaultTest {
     void aBundleThatFoundNoSpaceIsWrittenWhenThereIsSome() throws Exception {
         LedgerSettings settings = settings("log");
         var disk = new FaultDisk(settings.directory());
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, _ -> disk)) {
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
             for (int i = 0; i < TilePath.FULL - 1; i++) {
                 append(ledger, records.refusal(task));
             }

@@ -80,6 +80,15 @@ final class FaultDisk implements Disk {
         durableNames.putAll(names);
     }
 
+    Path root() {
+        return root;
+    }
+
+    /** This one for its own folder, one without faults for any other. */
+    Disk below(Path folder) {
+        return folder.equals(root) ? this : new FileDisk(folder);
+    }
+
     /** This operation fails the time after {@code before} times, once; the ones after it work again, as the kernel's do. */
     synchronized FaultDisk failing(FaultOperation operation, int before, Fault how) {
         failing = operation;

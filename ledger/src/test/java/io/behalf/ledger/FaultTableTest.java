@@ -59,7 +59,7 @@ class FaultTableTest {
         story.prepare(base);
         LedgerSettings settings = copyOf(base);
         var undisturbed = new FaultDisk(settings.directory());
-        Told told = story.tell(settings, _ -> undisturbed);
+        Told told = story.tell(settings, undisturbed::below);
         assertThat(told.refused()).isEmpty();
         assertThat(told.stopped()).isFalse();
 
@@ -87,7 +87,7 @@ class FaultTableTest {
         LedgerSettings settings = copyOf(base);
         FaultDisk disk = new FaultDisk(settings.directory())
                 .failing(fails.operation(), fails.before(), fails.fault(), () -> FaultStory.awaitAnswers(settings));
-        Told told = story.tell(settings, _ -> disk);
+        Told told = story.tell(settings, disk::below);
         String what = story + ", " + fails + ", " + told;
         assertThat(disk.failed()).as(what).isPresent();
         Recovered killed = recovered(settings, disk.remains(() -> true), told, what + ", killed");
@@ -152,7 +152,7 @@ class FaultTableTest {
         var log = new FaultDisk(settings.directory());
         var pin = new FaultDisk(pins).failing(fails.operation(), fails.before(), fails.fault());
 
-        Told told = FaultStory.NEW_LOG.tell(settings, below -> below.equals(pins) ? pin : log);
+        Told told = FaultStory.NEW_LOG.tell(settings, below -> below.equals(pins) ? pin : log.below(below));
 
         String what = fails + ", " + told;
         assertThat(pin.failed()).as(what).isPresent();

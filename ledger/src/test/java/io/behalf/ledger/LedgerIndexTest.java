@@ -23,6 +23,9 @@ import org.junit.jupiter.api.io.TempDir;
 class LedgerIndexTest {
     private static final Duration SOON = Duration.ofSeconds(20);
 
+    /** Records whose pairs are too many to stay in memory. */
+    private static final int MORE_THAN_A_FILE = 22_500;
+
     @TempDir
     Path data;
 
@@ -200,6 +203,97 @@ class LedgerIndexTest {
         // That the late records stand in their tasks' chains is among the invariants.
         try (var reader = ClosedLedger.open(data, "main")) {
             assertThat(reader.reader().size()).isEqualTo(63);
+        }
+    }
+
+    // ---- failures
+
+    /** What cannot be read is not passed over: until it can be, a search would not be complete, and that is said. */
+    @Test
+    void saysThatItIsBehindWhileABundleCannotBeReadAndThenCatchesUp() throws Exception {
+        TaskId task = records.task();
+        LedgerReader reader = written(300, task);
+        Path bundle = settings(data).directory().resolve("tile/entries/000");
+        Path away = data.resolve("away");
+        Files.move(bundle, away);
+        try (LedgerIndex index = over(reader, data.resolve("behind"))) {
+            assertThat(index.await(300, SOON)).isFalse();
+            assertThat(index.behind()).hasValueSatisfying(why -> assertThat(why).contains("from entry 0 on", "000"));
+            assertThat(index.caughtUpTo()).isZero();
+
+            Files.move(away, bundle);
+            awaitCaughtUp(index, 300);
+            assertThat(index.lookup(IndexKey.TASK, task.value())).hasSize(300);
+        }
+    }
+
+    @Test
+    void saysThatItIsBehindOnAFullDiskAndThenCatchesUp() throws Exception {
+        TaskId task = records.task();
+        LedgerReader reader = written(MORE_THAN_A_FILE, task);
+        var disk = new FaultDisk(data.resolve("full"));
+        disk.capacity(1 << 10);
+        try (LedgerIndex index = over(reader, disk)) {
+            assertThat(index.await(MORE_THAN_A_FILE, SOON)).isFalse();
+            assertThat(index.behind()).hasValueSatisfying(why -> assertThat(why).contains("no space left"));
+
+            disk.capacity(Long.MAX_VALUE);
+            awaitCaughtUp(index, MORE_THAN_A_FILE);
+            assertThat(index.lookup(IndexKey.TASK, task.value())).hasSize(MORE_THAN_A_FILE);
+        }
+    }
+
+    @Test
+    void goesOnAfterEachFailureOfItsDisk() throws Exception {
+        TaskId task = records.task();
+        LedgerReader reader = written(MORE_THAN_A_FILE, task);
+        var undisturbed = new FaultDisk(data.resolve("undisturbed"));
+        try (LedgerIndex index = over(reader, undisturbed)) {
+            awaitCaughtUp(index, MORE_THAN_A_FILE);
+        }
+        assertThat(undisturbed.seen().keySet()).extracting(FaultOperation::kind).contains("create", "write", "force");
+        var disks = new ArrayList<FaultDisk>();
+        for (FaultOperation operation : undisturbed.seen().keySet()) {
+            for (FaultDisk.Fault fault : FaultDisk.Fault.values()) {
+                disks.add(new FaultDisk(data.resolve("failing" + disks.size())).failing(operation, 0, fault));
+            }
+        }
+        var indexes = new ArrayList<LedgerIndex>(); // side by side, as each waits for its next attempt
+        for (FaultDisk disk : disks) {
+            indexes.add(over(reader, disk));
+        }
+        for (LedgerIndex index : indexes) {
+            awaitCaughtUp(index, MORE_THAN_A_FILE);
+            assertThat(index.lookup(IndexKey.TASK, task.value())).hasSize(MORE_THAN_A_FILE);
+            index.close();
+        }
+        assertThat(disks).allSatisfy(disk -> assertThat(disk.failed()).isPresent());
+    }
+
+    private LedgerReader written(int count, TaskId task) throws Exception {
+        try (EmbeddedLedger ledger = open()) {
+            var drafts = new ArrayList<AuditRecord>();
+            for (int i = 0; i < count; i++) {
+                drafts.add(records.refusal(task));
+            }
+            append(ledger, drafts);
+        }
+        return new LedgerReader(settings(data).directory());
+    }
+
+    private static LedgerIndex over(LedgerReader reader, Path folder) throws Exception {
+        return LedgerIndex.open(folder, new FileDisk(folder), reader, new ClosedLedger.Still(reader.size()));
+    }
+
+    private static LedgerIndex over(LedgerReader reader, FaultDisk disk) throws Exception {
+        return LedgerIndex.open(disk.root(), disk, reader, new ClosedLedger.Still(reader.size()));
+    }
+
+    private static void awaitCaughtUp(LedgerIndex index, long size) throws InterruptedException {
+        long deadline = System.nanoTime() + SOON.toNanos();
+        while (!index.await(size, SOON) || index.behind().isPresent()) {
+            assertThat(System.nanoTime()).as("the index catches up").isLessThan(deadline);
+            Thread.sleep(20);
         }
     }
 

@@ -120,7 +120,8 @@ final class DataReader implements AutoCloseable {
             LedgerIndex index = ledger.index(INDEX_WAIT);
             if (index.caughtUpTo() < ledger.size()) {
                 throw CommandFailed.unreachable("The index of the log " + name + " cannot be made: it stops at entry "
-                        + index.caughtUpTo() + " of " + ledger.size() + ". Run behalf verify.");
+                        + index.caughtUpTo() + " of " + ledger.size()
+                        + index.behind().map(why -> ", " + why).orElse("") + ". Run behalf verify.");
             }
             return new TaskReader(ledger.reader(), index::lookup);
         } catch (InterruptedException e) {

@@ -60,6 +60,7 @@ final class Server implements AutoCloseable {
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
     private final CompletableFuture<LedgerFault> failed = new CompletableFuture<>();
     private volatile Health.State state = Health.State.READY;
+    private Health health;
     private Optional<DevelopmentProvider> people = Optional.empty();
     private Authority authority;
     private Stories stories;
@@ -109,6 +110,7 @@ final class Server implements AutoCloseable {
         var where = configuration.server();
         data.prepare(where.development());
         EmbeddedLedger ledger = opened(EmbeddedLedger.open(settings(data, environment, clock)));
+        health = new Health(() -> state, () -> ledger.index().behind().isPresent());
         ledger.stopped().thenAccept(fault -> {
             state = Health.State.LEDGER_STOPPED;
             failed.complete(fault);
@@ -227,7 +229,7 @@ final class Server implements AutoCloseable {
         var where = configuration.server();
         Router router = Router.router(vertx);
         router.route().handler(new Doorman(where)::handle);
-        new Health(() -> state).mount(router);
+        health.mount(router);
         authority.mount(router);
         people = developmentProvider(clock);
         people.ifPresent(provider -> {
@@ -329,7 +331,7 @@ final class Server implements AutoCloseable {
         // this process has the directory's lock, so whoever made a socket there before is gone
         Files.deleteIfExists(socket);
         Router router = Router.router(vertx);
-        new Health(() -> state).mount(router);
+        health.mount(router);
         api.mount(router, new Access.Owner());
         problems(router);
         HttpServer owner = vertx.createHttpServer(new HttpServerOptions()).requestHandler(router);

@@ -79,6 +79,11 @@ final class ServiceChains {
     /** A chain's last record; it is not known to be durable before {@code committed} is done. */
     private record Head(long seq, String leaf, CompletableFuture<Committed> committed) {}
 
+    /** What a record speaks of may be in entries that cannot be searched yet: to refuse it for good would end the chain. */
+    private static final class NotIndexed extends Exception {
+        private static final long serialVersionUID = 1L;
+    }
+
     /** What came of a record. */
     sealed interface Taken {
         /**
@@ -119,6 +124,14 @@ final class ServiceChains {
     }
 
     Taken take(byte[] body) throws InterruptedException {
+        try {
+            return taken(body);
+        } catch (NotIndexed e) {
+            return new Taken.Refused(503, "The ledger's index is not there yet. Send the record again.");
+        }
+    }
+
+    private Taken taken(byte[] body) throws InterruptedException, NotIndexed {
         if (body.length > MAX_BYTES) {
             return new Taken.Refused(413, "A record has at most " + MAX_BYTES + " bytes.");
         }
@@ -135,9 +148,6 @@ final class ServiceChains {
             return new Taken.Refused(401, "No key registered for this service signed this record.");
         }
         Optional<ServiceToken> token = token(signed.seenJti());
-        if (token.isEmpty() && index.caughtUpTo() < reader.size()) {
-            return new Taken.Refused(503, "The ledger's index is not there yet. Send the record again.");
-        }
         if (token.isEmpty() || !token.get().audience().equals(service.audience())) {
             return new Taken.Refused(403, "The record speaks of a token that is not for this service.");
         }
@@ -230,13 +240,14 @@ final class ServiceChains {
 
     // ---- what memory and ledger know
 
-    private Optional<ServiceToken> token(String jti) throws InterruptedException {
+    private Optional<ServiceToken> token(String jti) throws InterruptedException, NotIndexed {
         Optional<ServiceToken> made = tokens.made(jti);
         // a token is made before it is used, so the record of that comes first
         return made.isPresent() ? made : inLedger(IndexKey.TOKEN, jti, record -> ServiceToken.of(record, jti));
     }
 
-    private boolean sentWith(String call, ServiceSigned signed, ServiceToken token) throws InterruptedException {
+    private boolean sentWith(String call, ServiceSigned signed, ServiceToken token)
+            throws InterruptedException, NotIndexed {
         if (token.from().isEmpty()) {
             return true;
         }
@@ -259,9 +270,10 @@ final class ServiceChains {
     }
 
     private <T> Optional<T> inLedger(IndexKey by, String id, Function<AuditRecord, Optional<T>> read)
-            throws InterruptedException {
+            throws InterruptedException, NotIndexed {
         long deadline = System.nanoTime() + INDEX_WAIT.toNanos();
         while (true) {
+            long size = reader.size();
             long indexed = index.caughtUpTo();
             Optional<T> found = Arrays.stream(index.lookup(by, id))
                     .limit(LOOKED_AT)
@@ -269,7 +281,13 @@ final class ServiceChains {
                     .flatMap(record -> read.apply(record).stream())
                     .findFirst();
             long left = deadline - System.nanoTime();
-            if (found.isPresent() || left <= 0 || !index.await(indexed + 1, Duration.ofNanos(left))) {
+            if (found.isPresent()) {
+                return found;
+            }
+            if (left <= 0 || !index.await(indexed + 1, Duration.ofNanos(left))) {
+                if (indexed < size) { // what was not looked at may be what is sought
+                    throw new NotIndexed();
+                }
                 return found;
             }
         }

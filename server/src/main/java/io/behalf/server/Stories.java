@@ -144,7 +144,11 @@ final class Stories {
             boolean visible = ledger.awaitIntegrated(VISIBLE_WITHIN)
                     && ledger.index().await(ledger.checkpoint().size(), VISIBLE_WITHIN);
             if (!visible) {
-                throw new Unavailable("The ledger's index is not there yet. Try again in a moment.");
+                throw new Unavailable(
+                        ledger.index().behind().isPresent()
+                                ? "The ledger's index is behind, because its disk fails: what is newest cannot be found."
+                                        + " See the server's log, and try again."
+                                : "The ledger's index is not there yet. Try again in a moment.");
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -8,12 +8,14 @@ import io.behalf.ledger.EmbeddedLedger;
 import io.behalf.ledger.LedgerSettings;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 class TaskCommandTest {
@@ -110,6 +112,32 @@ class TaskCommandTest {
         assertThat(CommandRun.of("task", "tsk_01JNAAAAAAAAAAAAAAAAAAAAAA", "--data", data)
                         .exit())
                 .isEqualTo(Exit.NO);
+    }
+
+    /** A record that cannot be searched may be the one that was asked for. */
+    @Test
+    @Timeout(60)
+    void saysThatItCannotKnowWhereNotAllCanBeSearched() throws IOException {
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings(data))) {
+            for (int i = 0; i < 20; i++) {
+                new WrittenTask(ledger, i).whole();
+            }
+        }
+        Files.delete(data.resolve("ledger/main/tile/entries/000"));
+        removeIndex();
+
+        CommandRun run = CommandRun.of("task", "--record", "rec_01JNAAAAAAAAAAAAAAAAAAAAAA", "--data", data);
+
+        assertThat(run.exit()).isEqualTo(Exit.UNREACHABLE);
+        assertThat(run.err()).contains("The index of the log main cannot be made", "tile/entries/000", "behalf verify");
+    }
+
+    private void removeIndex() throws IOException {
+        try (var files = Files.list(data.resolve("index/main"))) {
+            for (Path file : files.toList()) {
+                Files.delete(file);
+            }
+        }
     }
 
     @Test
