@@ -164,7 +164,7 @@ final class AgentWire {
 
     /** Without a proper end, so that nobody takes what came for the whole. */
     private void abort() {
-        request.connection().close();
+        Closing.soon(request.connection());
     }
 
     private void head() {

@@ -27,14 +27,14 @@ final class ChunkedIsLast implements Handler<HttpServerRequest> {
     public void handle(HttpServerRequest request) {
         HttpConnection connection = request.connection();
         if (!spent.isEmpty() && spent.contains(connection)) {
-            connection.close();
+            Closing.soon(connection);
             return;
         }
         if (request.headers().contains(HttpHeaders.TRANSFER_ENCODING)) {
             spent.add(connection);
             HttpServerResponse response = request.response();
             response.putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE);
-            response.endHandler(_ -> connection.close());
+            response.endHandler(_ -> Closing.soon(connection));
         }
         next.handle(request);
     }

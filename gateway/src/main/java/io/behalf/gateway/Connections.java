@@ -7,9 +7,11 @@ import io.vertx.core.http.HttpServerRequest;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +35,8 @@ public final class Connections {
     private final Map<HttpConnection, Long> silent = new LinkedHashMap<>();
     /** With their last request; the one first whose request is the oldest. */
     private final Map<HttpConnection, Served> asked = new LinkedHashMap<>();
+    /** Told to close, and still there: they count for as long as they hold a file. */
+    private final Set<HttpConnection> closing = new LinkedHashSet<>();
 
     Connections(Vertx vertx, Limits limits) {
         this.limits = limits;
@@ -86,15 +90,21 @@ public final class Connections {
         }
     }
 
+    /** All that hold a place and a file. */
+    int open() {
+        return silent.size() + asked.size() + closing.size();
+    }
+
     void opened(HttpConnection connection) {
         connection.exceptionHandler(_ -> {}); // whoever speaks no HTTP would write into the log what he says
-        if (silent.size() + asked.size() >= limits.most) {
+        if (open() >= limits.most) {
             Optional<HttpConnection> longest = expendable();
             if (longest.isEmpty()) {
-                connection.close();
+                Closing.now(connection);
                 return;
             }
-            close(longest.get());
+            Closing.now(longest.get());
+            forget(longest.get());
         }
         silent.put(connection, System.nanoTime());
         connection.closeHandler(_ -> forget(connection));
@@ -105,7 +115,7 @@ public final class Connections {
         return request -> {
             HttpConnection connection = request.connection();
             if (silent.remove(connection) == null && asked.remove(connection) == null) {
-                connection.close(); // it is closing, which takes a moment, in which what was read would have its turn
+                Closing.soon(connection); // it is closing already, and what was read meanwhile has no turn
                 return;
             }
             asked.put(connection, new Served(request, System.nanoTime()));
@@ -113,8 +123,14 @@ public final class Connections {
         };
     }
 
-    /** Whom it costs least: one that has asked nothing, one whose answer is over, one whose request is still coming. */
+    /**
+     * Whom it costs least: one that is closing, one that has asked nothing, one whose answer is over, one whose request is
+     * still coming.
+     */
     private Optional<HttpConnection> expendable() {
+        if (!closing.isEmpty()) {
+            return Optional.of(closing.iterator().next());
+        }
         if (!silent.isEmpty()) {
             return Optional.of(silent.keySet().iterator().next());
         }
@@ -151,11 +167,13 @@ public final class Connections {
 
     private void close(HttpConnection connection) {
         forget(connection);
-        connection.close();
+        closing.add(connection);
+        Closing.soon(connection);
     }
 
     private void forget(HttpConnection connection) {
         silent.remove(connection);
         asked.remove(connection);
+        closing.remove(connection);
     }
 }

@@ -68,7 +68,10 @@ public final class Gateway {
      * to be told where to listen. Its bounds are the gateway's, for whatever else it carries, too.
      */
     public static HttpServer server(Vertx vertx, Connections.Limits limits, Handler<HttpServerRequest> next) {
-        Connections connections = new Connections(vertx, limits);
+        return server(vertx, new Connections(vertx, limits), next);
+    }
+
+    static HttpServer server(Vertx vertx, Connections connections, Handler<HttpServerRequest> next) {
         Handler<HttpServerRequest> requests = connections.before(new ChunkedIsLast(next));
         return vertx.createHttpServer(serverOptions())
                 .connectionHandler(connections::opened)

@@ -108,7 +108,7 @@ final class GatewayLoop {
         handled.onFailure(fault -> {
             // a defect, or a client that went away with half its body sent
             LOG.debug("a request came to nothing", fault);
-            request.connection().close();
+            Closing.soon(request.connection());
         });
     }
 

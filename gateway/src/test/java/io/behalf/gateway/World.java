@@ -26,6 +26,7 @@ import io.behalf.verifier.IssuerKeys;
 import io.behalf.verifier.TrustedIssuers;
 import io.behalf.verifier.VerifiedDelegation;
 import io.vertx.core.AbstractVerticle;
+import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -50,10 +51,12 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import javax.crypto.SecretKey;
 import javax.crypto.spec.SecretKeySpec;
@@ -86,6 +89,7 @@ final class World implements AutoCloseable {
     final Gateway gateway;
     final int port;
     private final Connections.Limits limits;
+    private final List<Supplier<Future<Integer>>> connections = new CopyOnWriteArrayList<>();
     private final String base;
     private volatile IssuerKeys keys = IssuerKeys.of(authority.publicKey());
     private volatile @Nullable IssuerKeys keysAfterRefresh;
@@ -199,7 +203,9 @@ final class World implements AutoCloseable {
     private final class Server extends AbstractVerticle {
         @Override
         public void start(Promise<Void> started) {
-            Gateway.server(vertx, limits, gateway.handler())
+            Connections mine = new Connections(vertx, limits);
+            connections.add(() -> Future.future(told -> context.runOnContext(_ -> told.complete(mine.open()))));
+            Gateway.server(vertx, mine, gateway.handler())
                     .listen(port, "127.0.0.1")
                     .<Void>mapEmpty()
                     .onComplete(started);
@@ -355,6 +361,14 @@ final class World implements AutoCloseable {
 
     TaskState task(Delegation d) {
         return Objects.requireNonNull(tasks.get(d.taskId()));
+    }
+
+    /** How many hold a place at the gateway. */
+    int connections() {
+        return connections.stream()
+                .mapToInt(loop ->
+                        loop.get().toCompletionStage().toCompletableFuture().join())
+                .sum();
     }
 
     // what is on the record
