@@ -20,10 +20,10 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Consumer;
 import javax.crypto.SecretKey;
 import javax.crypto.spec.SecretKeySpec;
@@ -68,8 +68,9 @@ public final class Authority implements AutoCloseable {
      */
     public static Authority open(AuthorityConfig config, Path data, Records records, OpenCalls openCalls, Clock clock) {
         SecureRandom random = new SecureRandom();
-        Keys keys = Keys.open(data.resolve("keys"), clock.instant());
-        Sealer sealer = keys.sealer(random);
+        Path directory = data.resolve("keys");
+        Keys keys = Keys.open(directory, config.algorithm(), clock.instant());
+        Sealer sealer = Keys.sealer(directory, random);
         Store store = Store.open(data.resolve("behalf.db"));
         TaskTable tasks = new TaskTable(sealer);
         RenewalTable renewals = new RenewalTable(sealer);
@@ -85,7 +86,8 @@ public final class Authority implements AutoCloseable {
         }
         Fetch fetch = new Fetch();
         TrustedIssuers issuers = issuer -> issuer.equals(config.issuer())
-                ? Optional.of(new IssuerKeys(Set.of(SignatureAlgorithm.ES256), keys.published()))
+                // each key has one algorithm, and all of them were made here
+                ? Optional.of(new IssuerKeys(EnumSet.allOf(SignatureAlgorithm.class), keys.published()))
                 : Optional.empty();
         Authority authority = new Authority(
                 config,

@@ -4,6 +4,7 @@ import io.behalf.core.delegation.Delegation;
 import io.behalf.core.delegation.OnBehalfOf;
 import io.behalf.core.delegation.Scope;
 import io.behalf.core.delegation.ShownText;
+import io.behalf.core.jose.SignatureAlgorithm;
 import java.net.URI;
 import java.time.Duration;
 import java.util.HashSet;
@@ -22,6 +23,7 @@ import java.util.regex.Pattern;
  * @param development loopback only, generous defaults; never in production
  * @param audiences what a delegation can be for; the first is the default: the gateway, {@code <base>/gateway}
  * @param services what people read about each service, by service name
+ * @param algorithm what delegations are signed with
  * @param allowUnbound whether a delegation without {@code cnf} is handed out at all
  */
 public record AuthorityConfig(
@@ -33,6 +35,7 @@ public record AuthorityConfig(
         List<Audience> audiences,
         Map<String, Service> services,
         Lifetimes lifetimes,
+        SignatureAlgorithm algorithm,
         boolean allowUnbound) {
     private static final Pattern PROVIDER_NAME = Pattern.compile("[a-z0-9-]{1,64}");
     private static final Pattern SHA256_HEX = Pattern.compile("[0-9a-f]{64}");

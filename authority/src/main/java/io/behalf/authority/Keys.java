@@ -1,6 +1,7 @@
 package io.behalf.authority;
 
 import io.behalf.core.jose.CompactJws;
+import io.behalf.core.jose.SignatureAlgorithm;
 import io.behalf.core.jose.SigningKey;
 import io.behalf.core.jose.VerificationKey;
 import io.behalf.core.json.Json;
@@ -25,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The authority's keys, in files that only their owner can read: signing keys {@code authority-<milliseconds>.jwk}, of
- * which the newest signs and all are published, and the store's key. Whoever can read them can make delegations, or
+ * which the newest of the configured algorithm signs and all are published, and the store's key. Whoever can read them can make delegations, or
  * read who is behind which task.
  */
 final class Keys {
@@ -33,43 +34,40 @@ final class Keys {
     private static final String SUFFIX = ".jwk";
     private static final int STORE_KEY_BYTES = 32;
 
-    private final Path directory;
-    private volatile List<SigningKey> newestFirst;
+    private final List<SigningKey> newestFirst;
+    private final SigningKey signing;
 
-    private Keys(Path directory, List<SigningKey> newestFirst) {
-        this.directory = directory;
+    private Keys(List<SigningKey> newestFirst, SigningKey signing) {
         this.newestFirst = newestFirst;
+        this.signing = signing;
     }
 
-    /** Opens the directory; makes it and a first key where there is none. */
-    static Keys open(Path directory, Instant now) {
+    /**
+     * Opens the directory; makes it, and a key of this algorithm, where there is none. Those of another one stay published:
+     * their tokens may still be out.
+     */
+    static Keys open(Path directory, SignatureAlgorithm algorithm, Instant now) {
         try {
             ownersOnly(directory);
             List<SigningKey> keys = load(directory);
-            Keys opened = new Keys(directory, keys);
-            if (keys.isEmpty()) {
-                opened.rotate(now);
+            Optional<SigningKey> newest =
+                    keys.stream().filter(key -> key.algorithm() == algorithm).findFirst();
+            if (newest.isPresent()) {
+                return new Keys(keys, newest.get());
             }
-            return opened;
+            SigningKey made = SigningKey.generate(algorithm);
+            write(directory.resolve(PREFIX + now.toEpochMilli() + SUFFIX), Json.canonical(made.toPrivateJwk()));
+            List<SigningKey> all = new ArrayList<>(keys);
+            all.addFirst(made);
+            return new Keys(List.copyOf(all), made);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot open the keys in " + directory, e);
         }
     }
 
-    /** Makes a new signing key. The ones before stay published: their tokens are still out. */
-    void rotate(Instant now) throws IOException {
-        SigningKey key = SigningKey.generate();
-        write(directory.resolve(PREFIX + now.toEpochMilli() + SUFFIX), Json.canonical(key.toPrivateJwk()));
-        List<SigningKey> all = new ArrayList<>();
-        all.add(key);
-        all.addAll(newestFirst);
-        newestFirst = List.copyOf(all);
-    }
-
-    /** A signed JWT of this issuer, under its newest key. */
+    /** A signed JWT of this issuer. */
     String sign(String typ, Map<String, ? extends @Nullable Object> claims) {
-        SigningKey key = newestFirst.getFirst();
-        return CompactJws.sign(key, typ, key.thumbprint(), claims);
+        return CompactJws.sign(signing, typ, signing.thumbprint(), claims);
     }
 
     /** Public keys by {@code kid}, which is the thumbprint. */
@@ -87,8 +85,8 @@ final class Keys {
         return Map.of("keys", keys);
     }
 
-    /** The store's key; made on first use. */
-    Sealer sealer(SecureRandom random) {
+    /** The store's key, in a directory that was opened; made on first use. */
+    static Sealer sealer(Path directory, SecureRandom random) {
         Path file = directory.resolve("store.key");
         try {
             if (!Files.exists(file)) {
@@ -108,9 +106,7 @@ final class Keys {
 
     /** The store's key, for readers who must not make one. */
     static Optional<Sealer> existingSealer(Path directory, SecureRandom random) {
-        return Files.exists(directory.resolve("store.key"))
-                ? Optional.of(new Keys(directory, List.of()).sealer(random))
-                : Optional.empty();
+        return Files.exists(directory.resolve("store.key")) ? Optional.of(sealer(directory, random)) : Optional.empty();
     }
 
     private static List<SigningKey> load(Path directory) throws IOException {

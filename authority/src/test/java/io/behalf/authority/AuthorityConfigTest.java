@@ -8,6 +8,7 @@ import io.behalf.authority.AuthorityConfig.Audience;
 import io.behalf.authority.AuthorityConfig.Authentication;
 import io.behalf.authority.AuthorityConfig.Lifetimes;
 import io.behalf.authority.AuthorityConfig.Rights;
+import io.behalf.core.jose.SignatureAlgorithm;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -98,6 +99,7 @@ class AuthorityConfigTest {
                 List.of(new Audience("https://behalf.test/gateway", Set.of())),
                 Map.of(),
                 Lifetimes.DEFAULT,
+                SignatureAlgorithm.ES256,
                 false);
     }
 

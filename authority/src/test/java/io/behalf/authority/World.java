@@ -10,6 +10,7 @@ import io.behalf.authority.AuthorityConfig.Service;
 import io.behalf.core.delegation.OnBehalfOf;
 import io.behalf.core.delegation.Permission;
 import io.behalf.core.delegation.Scope;
+import io.behalf.core.jose.SignatureAlgorithm;
 import io.behalf.core.jose.SigningKey;
 import io.behalf.core.json.Json;
 import io.vertx.core.Vertx;
@@ -48,6 +49,7 @@ final class World implements AutoCloseable {
     private final Vertx vertx = Vertx.vertx();
     private final Router root = Router.router(vertx);
     private final HttpServer server;
+    private SignatureAlgorithm algorithm = SignatureAlgorithm.ES256;
     private boolean allowUnbound = true;
     private Set<String> groupsRule = Set.of();
     Authority authority;
@@ -87,6 +89,13 @@ final class World implements AutoCloseable {
     /** Tokens must be bound from now on. */
     World boundOnly() {
         allowUnbound = false;
+        restart();
+        return this;
+    }
+
+    /** Delegations are signed with this from now on. */
+    World signingWith(SignatureAlgorithm other) {
+        algorithm = other;
         restart();
         return this;
     }
@@ -191,6 +200,7 @@ final class World implements AutoCloseable {
                                         "delete",
                                         new Action(Map.of("en", "Delete tickets"), Risk.HIGH, Map.of())))),
                 Lifetimes.DEFAULT,
+                algorithm,
                 allowUnbound);
     }
 

@@ -11,6 +11,7 @@ import io.behalf.authority.Records;
 import io.behalf.core.delegation.OnBehalfOf;
 import io.behalf.core.delegation.Permission;
 import io.behalf.core.delegation.Scope;
+import io.behalf.core.jose.SignatureAlgorithm;
 import io.behalf.core.jose.SigningKey;
 import io.behalf.core.record.AuditRecord;
 import io.behalf.core.record.AuditRecord.Lifecycle;
@@ -92,6 +93,7 @@ final class VectorAuthority implements VectorSteps.Asked, AutoCloseable {
                         new Audience(base + "/mcp/payroll", Set.of("payroll"))),
                 Map.of(),
                 Lifetimes.DEFAULT,
+                SignatureAlgorithm.ES256,
                 false);
     }
 

@@ -52,7 +52,7 @@ record VectorServer(BehalfServer server, PretendProvider people, PretendUpstream
         }
     }
 
-    /** The newest signs and all are published. */
+    /** The newest one for ES256 signs, and all are published. */
     static void putKeys(Path directory) {
         var owners = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
         var keys = VectorFile.keys();

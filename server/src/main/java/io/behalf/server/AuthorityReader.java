@@ -8,6 +8,7 @@ import io.behalf.authority.AuthorityConfig.Rights;
 import io.behalf.core.delegation.OnBehalfOf;
 import io.behalf.core.delegation.Scope;
 import io.behalf.core.delegation.ScopeWords;
+import io.behalf.core.jose.SignatureAlgorithm;
 import io.behalf.gateway.Route;
 import java.io.IOException;
 import java.net.URI;
@@ -49,6 +50,7 @@ final class AuthorityReader {
         int before = section.problemCount();
         String issuer = section.text("issuer", base.toString());
         boolean unbound = section.flag("allow-unbound", development);
+        SignatureAlgorithm algorithm = algorithm();
         Optional<AuthorityConfig.Lifetimes> lifetimes = lifetimes(section.section("lifetimes"));
         List<AuthorityConfig.Provider> providers = section.sections("providers").stream()
                 .map(this::provider)
@@ -71,6 +73,7 @@ final class AuthorityReader {
                         audiences(base.toString(), routes, services.registered()),
                         services.services(),
                         lifetimes.orElse(AuthorityConfig.Lifetimes.DEFAULT),
+                        algorithm,
                         unbound));
     }
 
@@ -85,6 +88,14 @@ final class AuthorityReader {
         List<Audience> list = new ArrayList<>();
         audiences.forEach((uri, of) -> list.add(new Audience(uri, of)));
         return list;
+    }
+
+    private SignatureAlgorithm algorithm() {
+        String code = section.text("algorithm", SignatureAlgorithm.ES256.code());
+        return SignatureAlgorithm.of(code).orElseGet(() -> {
+            section.refuse("algorithm", "is ES256, RS256 or EdDSA");
+            return SignatureAlgorithm.ES256;
+        });
     }
 
     private static Optional<AuthorityConfig.Lifetimes> lifetimes(Section s) {

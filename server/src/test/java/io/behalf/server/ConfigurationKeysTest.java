@@ -8,6 +8,7 @@ import io.behalf.authority.AuthorityConfig.Authentication;
 import io.behalf.authority.AuthorityConfig.Rights;
 import io.behalf.core.delegation.OnBehalfOf;
 import io.behalf.core.delegation.ScopeWords;
+import io.behalf.core.jose.SignatureAlgorithm;
 import io.behalf.core.record.AuditRecord.Mode;
 import io.behalf.gateway.Route;
 import io.behalf.gateway.Route.Credential;
@@ -129,6 +130,11 @@ class ConfigurationKeysTest {
                         c -> c.authority().issuer(),
                         "http://127.0.0.1:8700",
                         "https://behalf.example/authority"),
+                new Key(
+                        "authority.algorithm",
+                        c -> c.authority().algorithm(),
+                        SignatureAlgorithm.ES256,
+                        SignatureAlgorithm.EDDSA),
                 new Key("authority.allow-unbound", c -> c.authority().allowUnbound(), true, false),
                 new Key(
                         "authority.lifetimes.token",

@@ -98,6 +98,14 @@ class ConfigurationReaderTest {
                 .containsExactly("line 2: gateway.routes[]: an upstream is an http or https address");
     }
 
+    /** Case counts, and what anybody could make with a public key is none of the choices. */
+    @ParameterizedTest
+    @ValueSource(strings = {"none", "HS256", "es256", "PS256"})
+    void refusesAnAlgorithmThatIsNoneOfThree(String algorithm) {
+        assertThat(Configurations.problems(DEVELOPMENT + "authority: {algorithm: " + algorithm + "}"))
+                .containsExactly("line 2: authority.algorithm: is ES256, RS256 or EdDSA");
+    }
+
     @Test
     void refusesAShortApiToken() {
         assertThat(Configurations.problems("server:\n  development: true\n  api-token: {env: TOOLS_KEY}"))

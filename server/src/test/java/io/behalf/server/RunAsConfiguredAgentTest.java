@@ -136,6 +136,7 @@ class RunAsConfiguredAgentTest {
                         known.audiences(),
                         known.services(),
                         known.lifetimes(),
+                        known.algorithm(),
                         known.allowUnbound()),
                 pretend.routes(),
                 pretend.callers(),

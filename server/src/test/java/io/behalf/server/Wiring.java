@@ -14,6 +14,7 @@ import io.behalf.core.delegation.Limits;
 import io.behalf.core.delegation.ScopeWords;
 import io.behalf.core.delegation.TaskId;
 import io.behalf.core.jose.DpopProof;
+import io.behalf.core.jose.SignatureAlgorithm;
 import io.behalf.core.jose.SigningKey;
 import io.behalf.gateway.Route;
 import io.behalf.gateway.UpstreamTokens.Minted;
@@ -173,6 +174,7 @@ final class Wiring implements AutoCloseable {
                         new Audience(CUSTOMERS, Set.of("customers"))),
                 Map.of(),
                 Lifetimes.DEFAULT,
+                SignatureAlgorithm.ES256,
                 false);
     }
 
