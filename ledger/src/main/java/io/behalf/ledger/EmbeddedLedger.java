@@ -50,6 +50,7 @@ public final class EmbeddedLedger implements Ledger {
     private final LedgerReader reader;
     private final LedgerIndex index;
     private final Optional<PinFile> pin;
+    private final HeadSearch letGo;
     private final ExecutorService own;
     private final ScheduledExecutorService watchdog;
     private final CompletableFuture<LedgerFault> stopped = new CompletableFuture<>();
@@ -118,9 +119,9 @@ public final class EmbeddedLedger implements Ledger {
         own = Executors.newVirtualThreadPerTaskExecutor();
         Path indexed = settings.indexDirectory();
         index = LedgerIndex.open(indexed, disks.apply(indexed), reader, new Following(integrator));
-        var heads = new IndexedHeads(index, reader, found.end().size());
+        letGo = new HeadSearch(new IndexedHeads(index, reader, found.end().size()), settings);
         sequencer =
-                new Sequencer(settings, wal, found.chains(), found.end().size(), integrator, heads, own, this::stopped);
+                new Sequencer(settings, wal, found.chains(), found.end().size(), integrator, letGo, own, this::stopped);
         watchdog = Executors.newSingleThreadScheduledExecutor(task -> Thread.ofPlatform()
                 .daemon()
                 .name("ledger-watchdog-" + settings.log())
@@ -275,6 +276,7 @@ public final class EmbeddedLedger implements Ledger {
         try (lock;
                 own) {
             boolean ended = sequencer.close(CLOSE_MILLIS) && integrator.join(CLOSE_MILLIS);
+            letGo.close();
             index.close();
             // The watchdog lives as long as appends may hang; and it must be done with the pin file before the last
             // word is written there.
@@ -307,7 +309,7 @@ public final class EmbeddedLedger implements Ledger {
         }
 
         @Override
-        public Optional<Chains.Head> find(String task) {
+        public long[] entries(String task) {
             try {
                 // What was let go had been indexed; after a restart the index first has to come there again.
                 if (!index.await(sizeAtStart, HEAD_WAIT)) {
@@ -317,8 +319,12 @@ public final class EmbeddedLedger implements Ledger {
                 Thread.currentThread().interrupt();
                 throw new LedgerFault(Code.BUSY, "interrupted", e);
             }
+            return index.lookup(IndexKey.TASK, task);
+        }
+
+        @Override
+        public Optional<Chains.Head> head(String task, long[] entries) {
             var scan = new RecordScan();
-            long[] entries = index.lookup(IndexKey.TASK, task);
             for (int i = entries.length - 1; i >= 0; i--) {
                 byte[] entry = reader.entry(entries[i]);
                 if (scan.scan(entry, 0, entry.length) == null && task.equals(scan.chained())) {

@@ -16,8 +16,10 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -45,7 +47,7 @@ final class Sequencer {
     private final Wal wal;
     private final Chains chains;
     private final Integrator integrator;
-    private final ChainHeads letGo;
+    private final HeadSearch letGo;
     private final Executor own;
     private final Consumer<LedgerFault> onStop;
     private final Clock clock;
@@ -55,6 +57,7 @@ final class Sequencer {
     // Shared with callers
     private final ConcurrentLinkedQueue<Pending> queue = new ConcurrentLinkedQueue<>();
     private final AtomicInteger waiting = new AtomicInteger();
+    private final Set<Pending> searching = ConcurrentHashMap.newKeySet();
     private volatile boolean sleeping;
     private volatile boolean closing;
     private volatile @Nullable LedgerFault refusing;
@@ -76,7 +79,7 @@ final class Sequencer {
             Chains chains,
             long size,
             Integrator integrator,
-            ChainHeads letGo,
+            HeadSearch letGo,
             Executor own,
             Consumer<LedgerFault> onStop) {
         this.settings = settings;
@@ -226,7 +229,7 @@ final class Sequencer {
         return next;
     }
 
-    /** A task's chain that was let go is found again on another thread: this one never reads a disk. */
+    /** A task's chain that was let go is found again on another thread, which a disk may hold: this one never reads one. */
     private boolean needsHead(Pending pending) {
         String task = pending.facts.chained();
         if (task == null || chains.head(task) != null || chains.isComplete()) {
@@ -236,18 +239,20 @@ final class Sequencer {
             pending.found.ifPresent(head -> chains.readmit(task, head));
             return false;
         }
-        waiting.incrementAndGet();
-        own.execute(() -> {
-            try {
-                pending.found = letGo.find(task);
-                pending.searched = true;
-                enqueue(pending);
-            } catch (RuntimeException e) {
-                waiting.decrementAndGet();
-                fail(pending, new LedgerFault(LedgerFault.Code.UNREADABLE, "the task's chain cannot be found", e));
-            }
+        searching.add(pending);
+        letGo.find(task, pending::waits, head -> found(pending, head), fault -> {
+            searching.remove(pending);
+            fail(pending, fault);
         });
         return true;
+    }
+
+    private void found(Pending pending, Optional<Chains.Head> head) {
+        pending.found = head;
+        pending.searched = true;
+        waiting.incrementAndGet();
+        enqueue(pending);
+        searching.remove(pending);
     }
 
     /** Leaves the record's bytes in {@link #writer}. A record that cannot be written fails alone, before it has a place. */
@@ -378,6 +383,13 @@ final class Sequencer {
                 timeOut(pending, "the disk has not confirmed the record in time");
             }
         }
+        searching.removeIf(pending -> {
+            boolean gone = now - pending.since > limit && pending.move(Pending.WAITING, Pending.ANSWERED);
+            if (gone) {
+                timeOut(pending, "the disk has not shown the end of the task's chain in time");
+            }
+            return gone;
+        });
         for (Pending pending : queue) {
             if (now - pending.since <= limit) {
                 return; // queued in order, give or take a moment
@@ -419,6 +431,7 @@ final class Sequencer {
             refusing = fault;
         }
         inFlight.forEach(pending -> fail(pending, fault));
+        searching.forEach(pending -> fail(pending, fault));
         if (Thread.currentThread().equals(thread)) {
             batch.forEach(pending -> fail(pending, fault));
             if (held != null) {
@@ -471,6 +484,10 @@ final class Sequencer {
         /** Whoever moves it answers it, or writes it: never both. */
         boolean move(int from, int to) {
             return state.compareAndSet(from, to);
+        }
+
+        boolean waits() {
+            return state.get() == WAITING;
         }
 
         void answer() {
