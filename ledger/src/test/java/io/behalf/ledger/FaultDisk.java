@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -14,6 +15,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -60,6 +62,7 @@ final class FaultDisk implements Disk {
     private long capacity = Long.MAX_VALUE;
     private volatile String hangingAt = "";
     private volatile @Nullable CountDownLatch hanging;
+    private volatile CountDownLatch hung = new CountDownLatch(1);
 
     /** What is there has always been there. */
     FaultDisk(Path root) throws IOException {
@@ -111,7 +114,13 @@ final class FaultDisk implements Disk {
     /** Operations that begin with this do not return until {@link #goOn}. */
     void hang(String operations) {
         hangingAt = operations;
+        hung = new CountDownLatch(1);
         hanging = new CountDownLatch(1);
+    }
+
+    /** Until an operation hangs; false if none does in time. */
+    boolean awaitHung(Duration atMost) throws InterruptedException {
+        return hung.await(atMost.toNanos(), TimeUnit.NANOSECONDS);
     }
 
     void goOn() {
@@ -235,6 +244,7 @@ final class FaultDisk implements Disk {
     private void maybeHang(String operation) throws IOException {
         CountDownLatch latch = hanging;
         if (latch != null && operation.startsWith(hangingAt)) {
+            hung.countDown();
             try {
                 latch.await();
             } catch (InterruptedException e) {
