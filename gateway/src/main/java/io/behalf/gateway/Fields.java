@@ -4,6 +4,7 @@ import io.behalf.core.json.Json;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Members of foreign JSON, which may have any type: absent where they have another than the one asked for. */
@@ -36,7 +37,32 @@ public final class Fields {
         return object.get(name) instanceof Long n ? n : otherwise;
     }
 
-    /** The value at an RFC 6901 pointer; null where there is none. */
+    /** Stands for a value of which two readers would find different ones. */
+    enum Unclear {
+        OTHER_CASE
+    }
+
+    /**
+     * Whether a reader that does not tell capitals from small letters, as JSON libraries of several languages do not, may
+     * take another member for one of these names.
+     */
+    public static boolean unclear(Map<?, ?> object, Set<String> names) {
+        for (Object key : object.keySet()) {
+            if (key instanceof String other
+                    && !names.contains(other)
+                    && names.stream().anyMatch(other::equalsIgnoreCase)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The member, null where there is none; an {@link Unclear} where it is not the only one that could be meant. */
+    public static @Nullable Object member(Map<?, ?> object, String name) {
+        return unclear(object, Set.of(name)) ? Unclear.OTHER_CASE : object.get(name);
+    }
+
+    /** The value at an RFC 6901 pointer; null where there is none, an {@link Unclear} where two readers may differ. */
     public static @Nullable Object at(@Nullable Object root, String pointer) {
         Object here = root;
         if (pointer.isEmpty()) {
@@ -45,7 +71,7 @@ public final class Fields {
         for (String token : pointer.substring(1).split("/", -1)) {
             String name = token.replace("~1", "/").replace("~0", "~");
             if (here instanceof Map<?, ?> object) {
-                here = object.get(name);
+                here = member(object, name);
             } else if (here instanceof List<?> list && name.matches("0|[1-9][0-9]{0,8}")) {
                 int index = Integer.parseInt(name);
                 here = index < list.size() ? list.get(index) : null;

@@ -32,22 +32,29 @@ public record Touched(List<String> resources, Map<String, String> attributes) {
         for (Route.Resource rule : rules) {
             List<String> values = new ArrayList<>();
             if (!collect(lookup.apply(rule.value()), values) || values.stream().anyMatch(Touched::readTwoWays)) {
-                return Checked.refused(
-                        Refusal.of(
-                                Reason.REQUEST_MALFORMED,
-                                "This request cannot be decided on: it names a resource in a way that can be read in two ways."));
+                return unclear("a resource");
             }
             known &= !values.isEmpty();
             values.forEach(value -> resources.add(rule.prefix() + value));
         }
         Map<String, String> told = new LinkedHashMap<>();
-        attributes.forEach((name, where) -> {
+        for (Map.Entry<String, Route.Value> attribute : attributes.entrySet()) {
             List<String> values = new ArrayList<>();
-            if (collect(lookup.apply(where), values) && values.size() == 1) {
-                told.put(name, values.getFirst());
+            Object value = lookup.apply(attribute.getValue());
+            if (value instanceof Fields.Unclear) {
+                return unclear(attribute.getKey()); // a rule that forbids by it would not see it
             }
-        });
+            if (collect(value, values) && values.size() == 1) {
+                told.put(attribute.getKey(), values.getFirst());
+            }
+        }
         return Checked.passed(new Touched(known ? resources : List.of(), told));
+    }
+
+    private static Checked<Touched> unclear(String what) {
+        return Checked.refused(Refusal.of(
+                Reason.REQUEST_MALFORMED,
+                "This request cannot be decided on: it names " + what + " in a way that can be read in two ways."));
     }
 
     private static boolean collect(@Nullable Object value, List<String> into) {

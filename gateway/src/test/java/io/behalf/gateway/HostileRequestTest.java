@@ -147,6 +147,8 @@ class HostileRequestTest {
     @ValueSource(
             strings = {
                 "{\"model\":\"small\",\"model\":\"huge\"}",
+                "{\"model\":\"small\",\"Model\":\"huge\"}",
+                "{\"MODEL\":\"small\"}",
                 "{\"model\":\"small\",\"tools\":[{\"a\":1,\"a\":2}]}",
                 "[{\"model\":\"small\"}]",
                 "{\"model\":\"small\"}{}",
@@ -161,6 +163,30 @@ class HostileRequestTest {
         assertThat(answer.status()).isEqualTo(400);
         assertThat(OpenAiChatTest.reason(answer)).isEqualTo("request_malformed");
         assertThat(answer.header("Behalf-Record")).isPresent(); // the agent was authentic
+    }
+
+    /** Readers that do not tell capitals from small letters take the last of two members, or the one in capitals. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "\"method\":\"ping\",\"Method\":\"tools/call\",\"params\":{\"name\":\"read_file\",\"arguments\":{\"path\":\"/etc/x\"}}",
+                "\"result\":{},\"METHOD\":\"tools/call\",\"params\":{\"name\":\"read_file\",\"arguments\":{\"path\":\"/etc/x\"}}",
+                "\"method\":\"tools/call\",\"params\":{\"name\":\"echo\"},\"Params\":{\"name\":\"write_file\"}",
+                "\"method\":\"tools/call\",\"params\":{\"name\":\"echo\"},\"param\\u017f\":{\"name\":\"write_file\"}",
+                "\"method\":\"tools/call\",\"params\":{\"name\":\"echo\",\"Name\":\"write_file\"}",
+                "\"method\":\"tools/call\",\"params\":{\"name\":\"read_file\",\"arguments\":{\"path\":\"/data/a\"},"
+                        + "\"Arguments\":{\"path\":\"/etc/x\"}}",
+                "\"method\":\"tools/call\",\"params\":{\"name\":\"read_file\",\"arguments\":{\"path\":\"/data/a\",\"Path\":\"/etc/x\"}}",
+                "\"method\":\"tools/call\",\"params\":{\"name\":\"read_file\",\"arguments\":{\"PATH\":\"/etc/x\"}}",
+                "\"method\":\"resources/read\",\"params\":{\"uri\":\"file:///data/a\",\"URI\":\"file:///etc/x\"}"
+            })
+    void messagesThatReadersWithoutCapitalsTakeForOthers(String members) throws Exception {
+        String tools = "/mcp/tools";
+        String message = "{\"jsonrpc\":\"2.0\",\"id\":1," + members + "}";
+        Wire.Answer answer = world.post(delegation, tools, message);
+        assertThat(answer.status()).as(answer.body()).isEqualTo(400);
+        assertThat(answer.body()).contains("request_malformed");
+        assertThat(answer.header("Behalf-Record")).isPresent();
     }
 
     @Test

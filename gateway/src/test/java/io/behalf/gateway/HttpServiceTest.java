@@ -125,7 +125,13 @@ class HttpServiceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"/tickets?segment=enterprise&segment=private", "/tickets?segment=%ff"})
+    @ValueSource(
+            strings = {
+                "/tickets?segment=enterprise&segment=private",
+                "/tickets?segment=enterprise&Segment=private",
+                "/tickets?SEGMENT=enterprise",
+                "/tickets?segment=%ff"
+            })
     void refusesAQueryThatCanBeReadInTwoWays(String path) throws Exception {
         Wire.Answer answer = world.get(delegation, "/http/tickets" + path);
         assertThat(answer.status()).isEqualTo(400);

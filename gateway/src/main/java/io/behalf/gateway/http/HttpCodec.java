@@ -94,7 +94,7 @@ public final class HttpCodec implements Codec {
             Route.Value where, Map<String, String> parts, Map<String, String> query, @Nullable Object json) {
         return switch (where) {
             case Route.Value.PathPart(String name) -> parts.get(name);
-            case Route.Value.QueryPart(String name) -> query.get(name);
+            case Route.Value.QueryPart(String name) -> Fields.member(query, name);
             case Route.Value.Pointer(String pointer) -> Fields.at(json, pointer);
         };
     }

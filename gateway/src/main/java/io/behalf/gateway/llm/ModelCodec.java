@@ -64,8 +64,8 @@ abstract sealed class ModelCodec implements Codec permits OpenAiCodec, Anthropic
         }
         try {
             Map<String, @Nullable Object> request = Json.readObject(body.getBytes());
-            if (!(request.get("model") instanceof String model) || model.isBlank()) {
-                return malformed("the body names no model");
+            if (!(Fields.member(request, "model") instanceof String model) || model.isBlank()) {
+                return malformed("the body names no model, or not once");
             }
             return Checked.passed(Asked.action(action()).ofModel(model).touching(List.of(), Map.of("model", model)));
         } catch (Json.Malformed notJson) {

@@ -61,6 +61,9 @@ public final class McpCodec implements Codec {
             "prompts/list",
             "logging/setLevel");
 
+    private static final Set<String> ENVELOPE = Set.of("jsonrpc", "id", "method", "params", "result", "error");
+    private static final Set<String> PARAMS = Set.of("name", "arguments", "uri", "requestId", "_meta");
+
     private static final Set<String> HEADERS = Set.of("mcp-session-id", "mcp-protocol-version", "last-event-id");
 
     private final Map<String, Route.Tool> tools = new HashMap<>();
@@ -105,6 +108,9 @@ public final class McpCodec implements Codec {
     }
 
     private Checked<Asked> message(Map<String, @Nullable Object> message, Head head) {
+        if (Fields.unclear(message, ENVELOPE) || Fields.unclear(Fields.object(message, "params"), PARAMS)) {
+            return malformed("it has a member whose name differs from the protocol's in capitals only");
+        }
         if (!"2.0".equals(message.get("jsonrpc"))) {
             return malformed("its body is no JSON-RPC 2.0");
         }
@@ -185,8 +191,8 @@ public final class McpCodec implements Codec {
     private static @Nullable Object value(Route.Value where, Map<?, ?> arguments) {
         return switch (where) {
             case Route.Value.Pointer(String pointer) -> Fields.at(arguments, pointer);
-            case Route.Value.PathPart(String name) -> arguments.get(name);
-            case Route.Value.QueryPart(String name) -> arguments.get(name);
+            case Route.Value.PathPart(String name) -> Fields.member(arguments, name);
+            case Route.Value.QueryPart(String name) -> Fields.member(arguments, name);
         };
     }
 
