@@ -20,11 +20,13 @@ import org.jspecify.annotations.Nullable;
 /** Sends a call on, once its intent is durable. One for each event loop, with a client of its own. Sends nothing twice. */
 final class Forwarder {
     private final HttpClient client;
+    private final UpstreamWires wires;
     private final UpstreamTokens tokens;
     private final Loop loop;
 
-    Forwarder(HttpClient client, UpstreamTokens tokens, Loop loop) {
+    Forwarder(HttpClient client, UpstreamWires wires, UpstreamTokens tokens, Loop loop) {
         this.client = client;
+        this.wires = wires;
         this.tokens = tokens;
         this.loop = loop;
     }
@@ -52,7 +54,7 @@ final class Forwarder {
         void cancel() {
             cancelled = true;
             if (request != null) {
-                request.reset();
+                wires.cut(request, this);
             }
         }
 
@@ -120,6 +122,7 @@ final class Forwarder {
                         Forwarded.request(arrival.route(), arrival.passage().codec(), head.headers(), made.headers());
                         credential.forEach((name, value) -> made.headers().set(name, value));
                         made.headers().set("traceparent", arrival.trace().header());
+                        wires.carries(made, this);
                         call.sent(Sent.MAYBE);
                         Buffer body = call.intent.call().body();
                         return body.length() == 0 && bodiless(head.method()) ? made.send() : made.send(body);

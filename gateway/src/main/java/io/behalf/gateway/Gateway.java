@@ -107,9 +107,12 @@ public final class Gateway {
     /**
      * A handler for the event loop that calls this, for paths that it {@link #serves}; also for requests that are no
      * well-formed HTTP. Its server is made by {@link #server}.
+     *
+     * @param limits of that server's connections; as many are kept to all upstreams together
      */
-    public Handler<HttpServerRequest> handler() {
-        GatewayLoop loop = new GatewayLoop(vertx, Loop.current(), config, edges, () -> policy, sessions, turnedAway);
+    public Handler<HttpServerRequest> handler(Connections.Limits limits) {
+        GatewayLoop loop =
+                new GatewayLoop(vertx, Loop.current(), config, limits, edges, () -> policy, sessions, turnedAway);
         loops.add(loop);
         return request -> {
             String path = request.path();

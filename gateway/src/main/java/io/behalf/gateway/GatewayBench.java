@@ -465,8 +465,8 @@ public final class GatewayBench {
 
         @Override
         public Future<?> start() {
-            return Gateway.server(vertx, Connections.Limits.of(Connections.Limits.MOST), gateway.handler())
-                    .listen(port, "127.0.0.1");
+            Connections.Limits limits = Connections.Limits.of(Connections.Limits.MOST);
+            return Gateway.server(vertx, limits, gateway.handler(limits)).listen(port, "127.0.0.1");
         }
     }
 

@@ -49,6 +49,7 @@ final class GatewayLoop {
             Vertx vertx,
             Loop loop,
             GatewayConfig config,
+            Connections.Limits limits,
             Gateway.Edges edges,
             Supplier<Policy> policies,
             Sessions sessions,
@@ -62,7 +63,8 @@ final class GatewayLoop {
         this.door = new Door(config, passages, edges.issuers(), random);
         this.recorder = new Recorder(edges.ledger(), loop, config.node(), edges.clock(), random, turnedAway);
         this.open = new OpenCalls(sessions, edges.revocations(), recorder, loop, edges.clock());
-        this.client = client(vertx);
+        UpstreamWires wires = new UpstreamWires(limits.most());
+        this.client = client(vertx, wires);
         this.flow = new CallFlow(
                 vertx,
                 loop,
@@ -71,7 +73,7 @@ final class GatewayLoop {
                 edges.tasks(),
                 policies,
                 recorder,
-                new Forwarder(client, edges.tokens(), loop),
+                new Forwarder(client, wires, edges.tokens(), loop),
                 open,
                 sessions,
                 config,
@@ -80,7 +82,7 @@ final class GatewayLoop {
         this.summarizer = vertx.setPeriodic(SUMMARY.toMillis(), _ -> summarize());
     }
 
-    private static HttpClient client(Vertx vertx) {
+    private static HttpClient client(Vertx vertx, UpstreamWires wires) {
         return vertx.httpClientBuilder()
                 .with(new HttpClientOptions()
                         .setConnectTimeout((int) CONNECT_TIMEOUT.toMillis())
@@ -90,9 +92,7 @@ final class GatewayLoop {
                         .setDecompressionSupported(false)
                         .setTcpNoDelay(true))
                 .with(new PoolOptions().setHttp1MaxSize(MAX_CONNECTIONS).setMaxWaitQueueSize(MAX_WAITING))
-                // the outcome tells that an upstream spoke no HTTP; without this a line in the log would tell what it
-                // said
-                .withConnectHandler(connection -> connection.exceptionHandler(_ -> {}))
+                .withConnectHandler(wires::opened)
                 .build();
     }
 

@@ -205,7 +205,7 @@ final class World implements AutoCloseable {
         public void start(Promise<Void> started) {
             Connections mine = new Connections(vertx, limits);
             connections.add(() -> Future.future(told -> context.runOnContext(_ -> told.complete(mine.open()))));
-            Gateway.server(vertx, mine, gateway.handler())
+            Gateway.server(vertx, mine, gateway.handler(limits))
                     .listen(port, "127.0.0.1")
                     .<Void>mapEmpty()
                     .onComplete(started);

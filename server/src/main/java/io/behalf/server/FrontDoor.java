@@ -18,10 +18,13 @@ import org.jspecify.annotations.Nullable;
 /** One event loop's share of the server's address: calls go to the gateway, everything else to the pages and endpoints. */
 final class FrontDoor extends VerticleBase {
     /** Open files that are no connections: jars, segments of the ledger, the store. */
-    private static final int OTHER_FILES = 512;
+    static final int OTHER_FILES = 512;
 
-    /** Connections of one event loop, however few files this process may have open. */
-    static final int FEWEST = 64;
+    /** Connections of one event loop with fewer of which there is nobody to serve. */
+    static final int FEWEST = 32;
+
+    /** A connection, the one to an upstream that its call needs, and one to an upstream that is kept for the next call. */
+    static final int FILES_EACH = 3;
 
     private final Configuration.Listening where;
     private final Gateway gateway;
@@ -45,20 +48,33 @@ final class FrontDoor extends VerticleBase {
     }
 
     /**
-     * As many connections as this process may have open: each may need another one, at an upstream, and none may take the
-     * last file from the ledger.
+     * As many connections as this process may have open: none may take the last file from the ledger.
+     *
+     * @throws CommandFailed where the files are not enough for anything
      */
     static Connections.Limits limits(int loops) {
-        long files = ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
-                ? unix.getMaxFileDescriptorCount()
-                : Long.MAX_VALUE;
-        long each = (files - OTHER_FILES) / 2 / loops;
+        return limits(
+                loops,
+                ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
+                        ? unix.getMaxFileDescriptorCount()
+                        : Long.MAX_VALUE);
+    }
+
+    static Connections.Limits limits(int loops, long files) {
+        long each = (files - OTHER_FILES) / FILES_EACH / loops;
+        if (each < FEWEST) {
+            long fewest = OTHER_FILES + (long) loops * FILES_EACH * FEWEST;
+            throw CommandFailed.usage("The server may open " + files + " files at once, and on " + loops
+                    + " processors it needs " + fewest + " at least. Raise the limit: ulimit -n " + fewest
+                    + " in the shell that starts it, LimitNOFILE=" + fewest + " in a systemd unit, --ulimit nofile="
+                    + fewest + " for a container.");
+        }
         return Connections.Limits.of(Math.clamp(each, FEWEST, Connections.Limits.MOST));
     }
 
     @Override
     public Future<?> start() {
-        Handler<HttpServerRequest> calls = gateway.handler();
+        Handler<HttpServerRequest> calls = gateway.handler(limits);
         HttpServer listening = Gateway.server(vertx, limits, request -> {
             String path = request.path();
             // what has no path is no request of anybody's: the gateway says so in the contract's words

@@ -301,8 +301,9 @@ final class Server implements AutoCloseable {
     private void listen(Vertx vertx, Gateway gateway, Router pages) {
         var where = configuration.server();
         int loops = Math.clamp(Runtime.getRuntime().availableProcessors(), 1, MAX_LOOPS);
+        var limits = FrontDoor.limits(loops);
         Future<String> deployed = vertx.deployVerticle(
-                () -> new FrontDoor(where, gateway, pages, FrontDoor.limits(loops), this::drain),
+                () -> new FrontDoor(where, gateway, pages, limits, this::drain),
                 new DeploymentOptions().setInstances(loops));
         try {
             String id = await(deployed);

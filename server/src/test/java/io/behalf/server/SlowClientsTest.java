@@ -1,6 +1,7 @@
 package io.behalf.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.UnixOperatingSystemMXBean;
 import io.behalf.gateway.Connections;
@@ -48,9 +49,30 @@ class SlowClientsTest {
     @Test
     void thereAreNoMoreConnectionsThanFilesForThemAndTheirUpstreams() {
         for (int loops = 1; loops <= Server.MAX_LOOPS; loops++) {
-            int most = FrontDoor.limits(loops).most();
-            assertThat(most).isLessThanOrEqualTo(Connections.Limits.MOST);
-            assertThat(2L * loops * most).isLessThan(Math.max(files(), 2L * loops * FrontDoor.FEWEST + 1));
+            int needed = FrontDoor.OTHER_FILES + loops * FrontDoor.FILES_EACH * FrontDoor.FEWEST;
+            for (long files : List.of((long) needed, 4_096L, 20_000L, 1L << 20, Long.MAX_VALUE)) {
+                int most = FrontDoor.limits(loops, files).most();
+                assertThat(most).isBetween(FrontDoor.FEWEST, Connections.Limits.MOST);
+                assertThat(FrontDoor.OTHER_FILES + (long) loops * FrontDoor.FILES_EACH * most)
+                        .isLessThanOrEqualTo(files);
+            }
+        }
+        assertThat(FrontDoor.limits(8, 1L << 20).most()).isEqualTo(Connections.Limits.MOST);
+    }
+
+    @Test
+    void withTooFewFilesItSaysWhichLimitToRaiseAndHow() {
+        for (int loops = 1; loops <= Server.MAX_LOOPS; loops++) {
+            int processors = loops;
+            int needed = FrontDoor.OTHER_FILES + loops * FrontDoor.FILES_EACH * FrontDoor.FEWEST;
+            for (long files : List.of(0L, 256L, needed - 1L)) {
+                assertThatThrownBy(() -> FrontDoor.limits(processors, files))
+                        .isInstanceOf(CommandFailed.class)
+                        .hasMessageContainingAll(
+                                "may open " + files + " files", "ulimit -n " + needed, "LimitNOFILE=" + needed)
+                        .extracting(failed -> ((CommandFailed) failed).exit())
+                        .isEqualTo(Exit.USAGE);
+            }
         }
     }
 
