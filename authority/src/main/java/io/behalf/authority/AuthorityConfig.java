@@ -189,11 +189,18 @@ public record AuthorityConfig(
      * One resource address that a token can be for.
      *
      * @param services whose permissions it carries; empty means all
+     * @param minted whether such tokens are made for the gateway alone, one for each call that it has decided on and recorded:
+     *     an agent that held one could go past it
      */
-    public record Audience(String uri, Set<String> services) {
+    public record Audience(String uri, Set<String> services, boolean minted) {
         public Audience {
             requireHttp("audience", uri);
             services = Set.copyOf(services);
+        }
+
+        /** One that agents may ask for. */
+        public Audience(String uri, Set<String> services) {
+            this(uri, services, false);
         }
 
         Scope of(Scope scope) {

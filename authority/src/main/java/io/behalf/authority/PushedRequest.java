@@ -85,10 +85,10 @@ record PushedRequest(
                 form.one("login_hint")));
     }
 
-    /** The audience asked for; the first one where the configuration has lost it meanwhile. */
+    /** The audience asked for; the first one where the configuration no longer has it for agents. */
     Audience audienceIn(AuthorityConfig config) {
         return config.audiences().stream()
-                .filter(a -> a.uri().equals(audience))
+                .filter(a -> a.uri().equals(audience) && !a.minted())
                 .findFirst()
                 .orElse(config.audiences().getFirst());
     }

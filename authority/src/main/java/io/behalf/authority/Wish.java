@@ -114,11 +114,17 @@ record Wish(Optional<BehalfTask> details, Optional<Scope> words, Audience audien
         if (named.size() > 1) {
             return Answer.no(Code.INVALID_TARGET, "A token is for one resource: name exactly one.");
         }
-        return config.audiences().stream()
+        Optional<Audience> known = config.audiences().stream()
                 .filter(a -> a.uri().equals(named.getFirst()))
-                .findFirst()
-                .<Answer<Audience>>map(Answer::ok)
-                .orElseGet(() -> Answer.no(Code.INVALID_TARGET, "This authority issues no tokens for that resource."));
+                .findFirst();
+        if (known.isEmpty()) {
+            return Answer.no(Code.INVALID_TARGET, "This authority issues no tokens for that resource.");
+        }
+        return known.get().minted()
+                ? Answer.no(
+                        Code.INVALID_TARGET,
+                        "Only the gateway gets tokens for that resource: ask for its route, and call that.")
+                : Answer.ok(known.get());
     }
 
     /** The core's messages name rules and never quote what was sent. */

@@ -203,6 +203,19 @@ class ExchangeTest {
                 "invalid_target");
     }
 
+    /** Whoever held one could call the service past the gateway: no policy, no limits, no intent. */
+    @Test
+    void refusesAudienceThatOnlyTheGatewayGetsTokensFor() {
+        AgentSide agent = world.agent("tickets");
+        Map<String, String> minted = Map.of("resource", World.MINTED);
+        assertRefused(agent.exchange("alice", minted), "invalid_target");
+        assertRefused(agent.exchange("alice", Map.of("audience", World.MINTED)), "invalid_target");
+
+        AgentSide.Got held = agent.exchange("alice", Map.of());
+        assertRefused(agent.renew(held.text("refresh_token"), minted), "invalid_target");
+        assertRefused(agent.exchangeToken(held.text("access_token"), minted), "invalid_target");
+    }
+
     @Test
     void refusesAudienceThatIsAnotherThanTheResource() {
         Map<String, String> both =

@@ -33,6 +33,9 @@ import java.util.concurrent.TimeUnit;
  */
 final class World implements AutoCloseable {
     static final String SECRET = "a-secret-of-more-than-thirty-two-characters";
+    /** Behind a route for which tokens are minted. */
+    static final String MINTED = "https://tickets.test/api";
+
     static final String AUTHORITY_SECRET = "the-authority's-own-secret-at-the-provider";
 
     final ManualClock clock = new ManualClock();
@@ -185,7 +188,8 @@ final class World implements AutoCloseable {
                 List.of(
                         new Audience(base + "/gateway", Set.of()),
                         new Audience(base + "/http/tickets", Set.of("tickets")),
-                        new Audience(base + "/http/customers", Set.of("customers"))),
+                        new Audience(base + "/http/customers", Set.of("customers")),
+                        new Audience(MINTED, Set.of("tickets"), true)),
                 Map.of(
                         "tickets",
                         new Service(

@@ -77,17 +77,21 @@ final class AuthorityReader {
                         unbound));
     }
 
-    /** The gateway as a whole, each of its routes, and the services behind them that verify for themselves. */
+    /** The gateway as a whole, each of its routes, and the services that verify for themselves, behind them or not. */
     static List<Audience> audiences(String base, List<Route> routes, Map<String, Configuration.Registered> registered) {
-        Map<String, Set<String>> audiences = new LinkedHashMap<>();
-        audiences.put(base + "/gateway", Set.of());
-        routes.forEach(route -> audiences.put(base + route.prefix(), Set.of(route.service())));
-        routes.forEach(route ->
-                route.mintedAudience().ifPresent(audience -> audiences.put(audience, Set.of(route.service()))));
-        registered.forEach((name, service) -> audiences.putIfAbsent(service.audience(), Set.of(name)));
-        List<Audience> list = new ArrayList<>();
-        audiences.forEach((uri, of) -> list.add(new Audience(uri, of)));
-        return list;
+        Map<String, Audience> audiences = new LinkedHashMap<>();
+        audiences.put(base + "/gateway", new Audience(base + "/gateway", Set.of()));
+        for (Route route : routes) {
+            String address = base + route.prefix();
+            audiences.put(address, new Audience(address, Set.of(route.service())));
+        }
+        for (Route route : routes) {
+            route.mintedAudience()
+                    .ifPresent(uri -> audiences.put(uri, new Audience(uri, Set.of(route.service()), true)));
+        }
+        registered.forEach((name, service) ->
+                audiences.putIfAbsent(service.audience(), new Audience(service.audience(), Set.of(name))));
+        return List.copyOf(audiences.values());
     }
 
     private SignatureAlgorithm algorithm() {

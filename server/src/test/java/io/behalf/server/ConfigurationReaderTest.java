@@ -2,6 +2,7 @@ package io.behalf.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.behalf.authority.AuthorityConfig;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -224,5 +225,13 @@ class ConfigurationReaderTest {
             assertThat(read.toString()).doesNotContain(secret);
         }
         assertThat(read.toString()).doesNotContain("a-token-of-more-than");
+    }
+
+    @Test
+    void agentsGetNoTokensForWhatARouteMintsFor() {
+        var audiences =
+                Configurations.accepted(Configurations.everyKey()).authority().audiences();
+        assertThat(audiences.stream().filter(AuthorityConfig.Audience::minted).map(AuthorityConfig.Audience::uri))
+                .containsExactly("https://tickets.example");
     }
 }
