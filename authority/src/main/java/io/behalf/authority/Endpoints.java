@@ -214,15 +214,19 @@ final class Endpoints {
         return Reply.json(200, Map.of("active", false));
     }
 
-    /** Whoever fails too often from one address waits. */
+    /**
+     * Whoever fails too often from one address is told to wait. Whoever does not fail is let in all the same: many agents
+     * may share an address, behind a proxy all do, and a stranger there must not shut them out.
+     */
     Answer<Agent> authenticated(Ask ask, Instant now) {
+        Answer<Agent> agent = parts.agents().authenticate(ask.form(), ask.authorization(), address(ask.path()), now);
+        if (agent instanceof Answer.Ok<Agent>) {
+            return agent;
+        }
         if (failed.tooMany(ask.from(), now)) {
             return Answer.no(Code.SLOW_DOWN, "Too many failed authentications from this address. Try again shortly.");
         }
-        Answer<Agent> agent = parts.agents().authenticate(ask.form(), ask.authorization(), address(ask.path()), now);
-        if (agent instanceof Answer.No<Agent>) {
-            failed.add(ask.from(), now);
-        }
+        failed.add(ask.from(), now);
         return agent;
     }
 

@@ -119,17 +119,18 @@ class AgentAuthenticationTest {
     }
 
     @Test
-    void slowsDownWhoeverFailsTooOften() {
+    void slowsDownWhoeverFailsTooOftenAndNobodyElseAtTheSameAddress() {
         for (int i = 0; i < FailedTries.MOST; i++) {
             send(CRON, Optional.of(nightly.basic("guess-" + i)));
         }
 
-        AgentSide.Got got = send(CRON, Optional.of(nightly.basic(World.SECRET)));
+        AgentSide.Got got = send(CRON, Optional.of(nightly.basic("one-more-guess")));
         assertThat(got.status()).isEqualTo(429);
         assertThat(got.raw().headers().firstValue("Retry-After")).isPresent();
-        world.clock.pass(FailedTries.WINDOW);
         assertThat(send(CRON, Optional.of(nightly.basic(World.SECRET))).status())
                 .isEqualTo(200);
+        world.clock.pass(FailedTries.WINDOW);
+        assertUnauthenticated(send(CRON, Optional.of(nightly.basic("and-another"))));
     }
 
     @Test

@@ -31,6 +31,9 @@ public final class Gateway {
 
     static final int MAX_CHUNK_BYTES = 64 << 10;
 
+    /** One value in a form: what a task may do, and providers' tokens, are longer than the HTTP layer's own bound. */
+    static final int MAX_FORM_VALUE_BYTES = 64 << 10;
+
     /** Connections that the kernel keeps until they are taken: a burst of them is no reason to turn one away. */
     private static final int ACCEPT_BACKLOG = 4_096;
 
@@ -88,6 +91,7 @@ public final class Gateway {
                 // no upgrade in clear text: it would let a body be read under other rules than those it was checked by
                 .setHttp2ClearTextEnabled(false)
                 .setHandle100ContinueAutomatically(false)
+                .setMaxFormAttributeSize(MAX_FORM_VALUE_BYTES)
                 // no WebSockets here: without these, each request and answer is looked at for their extensions
                 .setPerFrameWebSocketCompressionSupported(false)
                 .setPerMessageWebSocketCompressionSupported(false)

@@ -129,7 +129,9 @@ final class Recorder {
             turnedAway.count(arrival.route().prefix(), no.reason(), now);
             return Future.succeededFuture(new Denial.Noted(Optional.empty(), Optional.empty()));
         }
-        if (!turnedAway.record(caller.get(), no.reason(), now)) {
+        Optional<String> task = stopped.basis().flatMap(Recorder::taskOf).or(() -> no.authentic()
+                .map(d -> d.taskId().value()));
+        if (!turnedAway.record(caller.get(), task.orElse(""), no.reason(), now)) {
             return Future.succeededFuture(new Denial.Noted(Optional.empty(), Optional.empty()));
         }
         String id = Ids.next("rec", now, random);
@@ -145,7 +147,6 @@ final class Recorder {
                 header,
                 call,
                 new Decided(false, true, Optional.of(no.reason().code()), no.rules(), policySha256, mode));
-        Optional<String> task = header.task().map(Object::toString);
         return write(refused)
                 .<Denial>map(_ -> new Denial.Noted(Optional.of(id), task))
                 .otherwise(_ -> new Denial.Unrecorded());

@@ -16,8 +16,11 @@ import org.jspecify.annotations.Nullable;
  * record. Thread-safe; the lock is held for a few map operations.
  */
 final class TurnedAway {
-    /** Refusals of one agent that are recorded in a minute. */
+    /** Refusals of one agent in one task that are recorded in a minute: its tasks are different people's. */
     static final int RECORDED_PER_MINUTE = 60;
+
+    /** Those of one agent in all of its tasks. */
+    static final int RECORDED_OF_AN_AGENT_PER_MINUTE = 600;
 
     /** Agents whose rate is kept; those of more are counted together. */
     static final int MAX_AGENTS = 1_024;
@@ -39,6 +42,8 @@ final class TurnedAway {
     private static final class Spent {
         Instant minute;
         int refusals;
+        /** Of each task. */
+        final Map<String, Integer> tasks = new HashMap<>();
 
         Spent(Instant minute) {
             this.minute = minute;
@@ -48,8 +53,12 @@ final class TurnedAway {
     /** What was counted from {@code since} on, by {@code <who> <reason>}. */
     record Counted(Instant since, Map<String, Long> refusals) {}
 
-    /** Whether this refusal of an authenticated agent is to be recorded; it is counted if not. */
-    synchronized boolean record(String agent, Reason reason, Instant now) {
+    /**
+     * Whether this refusal of an authenticated agent is to be recorded; it is counted if not.
+     *
+     * @param task empty for a call that belongs to none
+     */
+    synchronized boolean record(String agent, String task, Reason reason, Instant now) {
         Spent spent = recorded.get(agent);
         if (spent == null) {
             if (recorded.size() >= MAX_AGENTS) {
@@ -64,12 +73,15 @@ final class TurnedAway {
         } else if (ended(spent, now)) {
             spent.minute = now;
             spent.refusals = 0;
+            spent.tasks.clear();
         }
-        if (spent.refusals >= RECORDED_PER_MINUTE) {
+        int ofTask = spent.tasks.getOrDefault(task, 0);
+        if (ofTask >= RECORDED_PER_MINUTE || spent.refusals >= RECORDED_OF_AN_AGENT_PER_MINUTE) {
             count(agent, reason, now);
             return false;
         }
         spent.refusals++;
+        spent.tasks.put(task, ofTask + 1);
         return true;
     }
 

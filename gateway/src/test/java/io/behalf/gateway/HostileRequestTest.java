@@ -51,6 +51,8 @@ class HostileRequestTest {
                 "/llm/openai/v1/chat/completions?access_token=x",
                 "/llm/openai/v1/chat/completions?x=eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln",
                 "/llm/openai/v1/chat/completions?x=\"",
+                "/llm/openai/v1/chat/completions?model=huge",
+                "/mcp/tools?tenant=other",
                 "http://127.0.0.1/llm/openai/v1/chat/completions"
             })
     void addressesThatCanBeReadInTwoWays(String path) throws Exception {

@@ -48,24 +48,46 @@ class TurnedAwayTest {
     @Test
     void anAgentsRefusalsAreRecordedUpToTheirRateAndAnothersBesides() {
         for (int i = 0; i < 100_000; i++) {
-            assertThat(turnedAway.record("flooder", Reason.SCOPE_EXCEEDED, NOW))
+            assertThat(turnedAway.record("flooder", "task", Reason.SCOPE_EXCEEDED, NOW))
                     .isEqualTo(i < TurnedAway.RECORDED_PER_MINUTE);
         }
-        assertThat(turnedAway.record("other", Reason.SCOPE_EXCEEDED, NOW)).isTrue();
-        assertThat(turnedAway.record("flooder", Reason.SCOPE_EXCEEDED, NOW.plusSeconds(60)))
+        assertThat(turnedAway.record("other", "task", Reason.SCOPE_EXCEEDED, NOW))
+                .isTrue();
+        assertThat(turnedAway.record("flooder", "task", Reason.SCOPE_EXCEEDED, NOW.plusSeconds(60)))
                 .isTrue();
         assertThat(Objects.requireNonNull(turnedAway.drain()).refusals())
                 .isEqualTo(Map.of("flooder scope_exceeded", 100_000L - TurnedAway.RECORDED_PER_MINUTE));
     }
 
     @Test
+    void theRefusalsOfOneTaskDoNotHideThoseOfAnother() {
+        for (int i = 0; i < 1_000; i++) {
+            turnedAway.record("agent", "first", Reason.SCOPE_EXCEEDED, NOW);
+        }
+        assertThat(turnedAway.record("agent", "second", Reason.SCOPE_EXCEEDED, NOW))
+                .isTrue();
+    }
+
+    @Test
+    void anAgentWithManyTasksHasABoundToo() {
+        int recorded = 0;
+        for (int i = 0; i < 100_000; i++) {
+            recorded += turnedAway.record("flooder", "task-" + i, Reason.SCOPE_EXCEEDED, NOW) ? 1 : 0;
+        }
+        assertThat(recorded).isEqualTo(TurnedAway.RECORDED_OF_AN_AGENT_PER_MINUTE);
+        assertThat(turnedAway.record("other", "task", Reason.SCOPE_EXCEEDED, NOW))
+                .isTrue();
+    }
+
+    @Test
     void moreAgentsThanAreToldApartAreCountedTogether() {
         for (int i = 0; i < TurnedAway.MAX_AGENTS; i++) {
-            assertThat(turnedAway.record("agent-" + i, Reason.POLICY_DENIED, NOW))
+            assertThat(turnedAway.record("agent-" + i, "task", Reason.POLICY_DENIED, NOW))
                     .isTrue();
         }
-        assertThat(turnedAway.record("one-more", Reason.POLICY_DENIED, NOW)).isFalse();
-        assertThat(turnedAway.record("one-more", Reason.POLICY_DENIED, NOW.plusSeconds(60)))
+        assertThat(turnedAway.record("one-more", "task", Reason.POLICY_DENIED, NOW))
+                .isFalse();
+        assertThat(turnedAway.record("one-more", "task", Reason.POLICY_DENIED, NOW.plusSeconds(60)))
                 .isTrue();
         assertThat(Objects.requireNonNull(turnedAway.drain()).refusals()).isEqualTo(Map.of("others policy_denied", 1L));
     }

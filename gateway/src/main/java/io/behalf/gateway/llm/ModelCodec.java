@@ -23,6 +23,9 @@ import org.jspecify.annotations.Nullable;
 /** What the model providers' protocols share: one JSON object asks, one object or a stream of events answers. */
 abstract sealed class ModelCodec implements Codec permits OpenAiCodec, AnthropicCodec {
     private static final String MODELS = "/v1/models";
+    /** What an official client says there; anything else would reach the model, and no rule knows it. */
+    private static final Set<String> QUERIES = Set.of("", "beta=true");
+
     private static final Set<String> RETURNED = Set.of(
             "x-request-id",
             "request-id",
@@ -46,7 +49,9 @@ abstract sealed class ModelCodec implements Codec permits OpenAiCodec, Anthropic
     @Override
     public Checked<Expect> head(Head head) {
         if (head.method().equals("POST") && asks().contains(head.path())) {
-            return Checked.passed(Expect.JSON);
+            return QUERIES.contains(head.query())
+                    ? Checked.passed(Expect.JSON)
+                    : malformed("a model is asked without a query");
         }
         if (head.method().equals("GET") && head.path().equals(MODELS)) {
             return Checked.passed(Expect.NO_BODY);

@@ -82,6 +82,9 @@ public final class McpCodec implements Codec {
             return Checked.refused(
                     Refusal.of(Reason.ROUTE_UNKNOWN, "An MCP server has one address, without a path below."));
         }
+        if (!head.query().isEmpty()) {
+            return malformed("what follows the question mark would reach the server, and no rule knows it");
+        }
         return switch (head.method()) {
             case "POST" -> Checked.passed(Expect.JSON);
             case "GET", "DELETE" -> Checked.passed(Expect.NO_BODY);
