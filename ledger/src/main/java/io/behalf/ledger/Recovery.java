@@ -179,7 +179,7 @@ final class Recovery {
 
     private List<Long> segmentNumbers() throws IOException {
         List<Long> numbers = disk.list("wal").stream()
-                .filter(name -> name.matches("[0-9]{8,}"))
+                .filter(WalFormat::isSegment)
                 .map(Long::parseLong)
                 .toList();
         for (int i = 1; i < numbers.size(); i++) {

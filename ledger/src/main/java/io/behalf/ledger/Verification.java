@@ -25,6 +25,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -32,7 +33,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Checks a log's folder as an auditor has it, with nothing but the folder and perhaps a key: every byte of {@code checkpoint}, {@code vkey}
  * and {@code tile/} is accounted for, or the first that is not is named. One pass from the first entry to the last; memory grows with the
- * number of tasks, not of entries. {@code wal/} is not looked at.
+ * number of tasks, not of entries. {@code wal/} is looked at only where files are ahead of the checkpoint: {@link WrittenAhead}.
  *
  * <p>What it shows: these entries, in this order, are what the holder of the key signed; each task's records are whole and in order, and
  * so are those that each service signed. It does not show that no other history was signed with the same key: that takes a checkpoint seen
@@ -61,10 +62,16 @@ public final class Verification {
      *
      * @param checkpoint empty if it could not be trusted
      * @param entries how many entries were checked before the end or the finding
+     * @param ahead files beyond the checkpoint that hold what the write-ahead files hold: nobody has signed them yet
      * @param finding empty if all is well
      */
     public record Report(
-            Trust trust, Optional<Checkpoint> checkpoint, long entries, long tasks, Optional<Finding> finding) {
+            Trust trust,
+            Optional<Checkpoint> checkpoint,
+            long entries,
+            long tasks,
+            long ahead,
+            Optional<Finding> finding) {
         public boolean sound() {
             return finding.isEmpty();
         }
@@ -86,25 +93,31 @@ public final class Verification {
         }
     }
 
-    /** A server at work shows a checkpoint over what it has written well within this time. */
-    private static final Duration NEXT_CHECKPOINT_WAIT = Duration.ofSeconds(5);
+    /**
+     * How long files that are ahead of the checkpoint may disagree with the write-ahead files. A server at work goes on while both are read,
+     * and a moment later they agree, or the next checkpoint covers the files, however seldom it signs one.
+     */
+    private static final Duration AGREE_WITHIN = Duration.ofSeconds(5);
 
     private static final Duration LOOK_AGAIN = Duration.ofMillis(10);
 
     private final Path directory;
     private final Optional<Pin> pin;
     private final LongConsumer progress;
+    private final Duration agreeWithin;
     private final TreeHasher hasher = new TreeHasher();
     private final RecordScan scan = new RecordScan();
     private final TreeEdge edge = new TreeEdge();
     private final ChainRules chains = new ChainRules();
     private final List<TilePath> narrower = new ArrayList<>();
     private @Nullable Checkpoint checkpoint;
+    private long ahead;
 
-    private Verification(Path directory, Optional<Pin> pin, LongConsumer progress) {
+    private Verification(Path directory, Optional<Pin> pin, LongConsumer progress, Duration agreeWithin) {
         this.directory = directory;
         this.pin = pin;
         this.progress = progress;
+        this.agreeWithin = agreeWithin;
     }
 
     public static Report verify(Path directory, Optional<Pin> pin) {
@@ -113,7 +126,11 @@ public final class Verification {
 
     /** @param progress told now and then how many entries have been checked */
     public static Report verify(Path directory, Optional<Pin> pin, LongConsumer progress) {
-        return new Verification(directory, pin, progress).report();
+        return new Verification(directory, pin, progress, AGREE_WITHIN).report();
+    }
+
+    static Report verify(Path directory, Duration agreeWithin) {
+        return new Verification(directory, Optional.empty(), _ -> {}, agreeWithin).report();
     }
 
     private Report report() {
@@ -135,6 +152,7 @@ public final class Verification {
                 Optional.ofNullable(checkpoint),
                 edge.size(),
                 chains.tasks(),
+                ahead,
                 finding);
     }
 
@@ -212,26 +230,40 @@ public final class Verification {
 
     /**
      * Every file below {@code tile/} is one that a log of this size has, or once had: partial tiles of earlier checkpoints may still be there,
-     * and are looked at in the end. That none is missing shows when they are read. A server at work writes tiles shortly before the checkpoint
-     * over them, which is waited for.
+     * and are looked at in the end. That none is missing shows when they are read. Or it is ahead of the checkpoint, and holds what the
+     * write-ahead files hold.
      */
     private void noFileTooMany(Checkpoint trusted) throws Found, IOException {
-        List<String> files = tileFiles();
-        Optional<String> stranger = stranger(files, trusted.size());
-        long deadline = System.nanoTime() + NEXT_CHECKPOINT_WAIT.toNanos();
-        while (stranger.isPresent() && System.nanoTime() < deadline) {
-            LockSupport.parkNanos(LOOK_AGAIN.toNanos());
-            stranger = stranger(files, sizeNow());
-        }
-        if (stranger.isPresent()) {
-            throw Found.inFile(stranger.get(), "a log of " + trusted.size() + " entries has no such file");
-        }
-        for (String file : files) {
-            TilePath tile = TilePath.parse(file).orElseThrow();
-            if (isNarrower(tile, trusted.size())) {
+        List<TilePath> beyond = new ArrayList<>();
+        for (String file : tileFiles()) {
+            Optional<TilePath> parsed = TilePath.parse(file).fold(Optional::of, _ -> Optional.empty());
+            TilePath tile = parsed.orElseThrow(() -> tooMany(file, trusted));
+            if (tile.width() > width(tile, trusted.size())) {
+                beyond.add(tile);
+            } else if (tile.width() < width(tile, trusted.size())) {
                 narrower.add(tile);
             }
         }
+        long deadline = System.nanoTime() + agreeWithin.toNanos();
+        while (!beyond.isEmpty()) {
+            Set<TilePath> agreeing = WrittenAhead.agreeing(directory, trusted.size(), beyond);
+            long size = sizeNow();
+            beyond.removeIf(tile -> agreeing.contains(tile) || tile.width() <= width(tile, size));
+            ahead += agreeing.size();
+            if (!beyond.isEmpty()) {
+                if (System.nanoTime() >= deadline) {
+                    throw tooMany(beyond.getFirst().path(), trusted);
+                }
+                LockSupport.parkNanos(LOOK_AGAIN.toNanos());
+            }
+        }
+    }
+
+    private static Found tooMany(String file, Checkpoint trusted) {
+        return Found.inFile(
+                file,
+                "a log of " + trusted.size() + " entries has no such file, and no write-ahead file says that it is"
+                        + " what comes next");
     }
 
     private List<String> tileFiles() throws IOException {
@@ -264,18 +296,6 @@ public final class Verification {
         return file.endsWith(Disk.UNFINISHED)
                 && TilePath.parse(file.substring(0, file.length() - Disk.UNFINISHED.length()))
                         .fold(_ -> true, _ -> false);
-    }
-
-    private static Optional<String> stranger(List<String> files, long size) {
-        return files.stream().filter(file -> !belongs(file, size)).findFirst();
-    }
-
-    private static boolean belongs(String file, long size) {
-        return TilePath.parse(file).fold(tile -> tile.width() <= width(tile, size), _ -> false);
-    }
-
-    private static boolean isNarrower(TilePath tile, long size) {
-        return tile.width() < width(tile, size);
     }
 
     /** How wide the tile of this number is in a log of this size; 0 if there is none. */

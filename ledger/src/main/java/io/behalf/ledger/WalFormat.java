@@ -30,6 +30,10 @@ final class WalFormat {
         return String.format(Locale.ROOT, "wal/%08d", number);
     }
 
+    static boolean isSegment(String name) {
+        return name.matches("[0-9]{8,18}");
+    }
+
     static int entryFrameBytes(int length) {
         return FRAME_HEADER + ((length + 7) & ~7);
     }

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -33,6 +34,11 @@ class KillTest {
         Set<String> confirmed = new HashSet<>();
         for (int round = 0; round < 3; round++) {
             confirmed.addAll(appendUntilKilled(200 + random.nextInt(300)));
+            // What it had written and not yet signed is no stranger there.
+            assertThat(Verification.verify(settings(data).directory(), Optional.empty())
+                            .finding())
+                    .as("seed %d, round %d", seed, round)
+                    .isEmpty();
         }
         assertThat(confirmed).hasSizeGreaterThan(300);
 

@@ -189,6 +189,10 @@ final class VerifyCommand implements Callable<Integer> {
             report.checkpoint().ifPresent(checkpoint -> lines.add("  origin   " + checkpoint.origin()));
             lines.add("  entries  " + report.entries() + ", none missing or altered");
             lines.add("  tasks    " + report.tasks() + ", the records of each whole and in order");
+            if (report.ahead() > 0) {
+                lines.add("  ahead    " + report.ahead()
+                        + " files that no checkpoint covers yet; they hold what the write-ahead files hold");
+            }
             lines.add("  " + known(pin));
         }
         return lines.stream().map(StoryText::clean).toList();
@@ -214,6 +218,9 @@ final class VerifyCommand implements Callable<Integer> {
         }
         out.put("size", report.entries());
         out.put("tasks", report.tasks());
+        if (report.ahead() > 0) {
+            out.put("ahead", report.ahead());
+        }
         report.checkpoint().ifPresent(checkpoint -> {
             out.put("origin", checkpoint.origin());
             out.put("checkpoint_size", checkpoint.size());
