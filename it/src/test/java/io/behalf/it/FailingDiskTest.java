@@ -11,6 +11,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -29,6 +30,9 @@ class FailingDiskTest {
 
     /** Small files, so that few calls fill one. */
     private static final String SMALL_FILES = "  segment-size: 256KiB\n";
+
+    /** It says all it has to say. */
+    private static final String TALKATIVE = "observability: {log-level: debug}\n";
 
     private static final Duration APPEND_TIMEOUT = Duration.ofSeconds(2);
 
@@ -109,7 +113,7 @@ class FailingDiskTest {
     @Test
     void aDiskThatFailsStopsTheServerWhichRecoversAtItsNextStart() throws Exception {
         assumeThat(STRACE).exists();
-        try (var deployment = PretendDeployment.start(folder, SMALL_FILES);
+        try (var deployment = PretendDeployment.start(folder, SMALL_FILES + TALKATIVE);
                 var agent = deployment.agent(READ_TICKETS)) {
             var server = deployment.server();
             var before = agent.get(TICKET).headers().firstValue("behalf-record").orElseThrow();
@@ -120,6 +124,8 @@ class FailingDiskTest {
                 assertThat(server.exitsWithin(ENDS_WITHIN)).isEqualTo(3);
             }
             assertThat(server.output()).contains("The ledger stopped", "Start the server again");
+            assertTellsNothing(server, agent);
+            assertSound(server, server.data());
             deployment.upstream().release();
             // Its outcome could not be written: it never ended well for its agent.
             assertThat(running).failsWithin(ENDS_WITHIN);
@@ -133,6 +139,31 @@ class FailingDiskTest {
             assertThat(server.step(before).path("ending").path("end").asText()).isEqualTo("complete");
             server.stop();
             assertSound(server, server.data());
+        }
+    }
+
+    /** What it said while it failed, and every file that it left but its keys. */
+    private void assertTellsNothing(BehalfServer server, HandMadeAgent agent) throws IOException {
+        var leaks = new Leaks();
+        leaks.secret("a delegation", agent.token());
+        leaks.secret("a renewal token", agent.renewal());
+        leaks.secret("an agent's secret", PretendDeployment.SECRET);
+        leaks.secret("the API token", server.apiToken());
+        leaks.confidence("the task's text", PretendDeployment.TASK);
+        leaks.confidence("what the service answered", PretendUpstream.TOLD);
+        assertThat(leaks.in(Leaks.bytes(server.output()))).isEmpty();
+        try (var all = Files.walk(folder)) {
+            var files = all.filter(Files::isRegularFile)
+                    .filter(file -> !file.startsWith(server.data().resolve("keys")))
+                    .toList();
+            assertThat(files.stream().map(Path::toString))
+                    .anyMatch(name -> name.contains("/wal/"))
+                    .anyMatch(name -> name.endsWith("behalf.db"));
+            for (var file : files) {
+                assertThat(leaks.in(Files.readString(file, StandardCharsets.ISO_8859_1)))
+                        .as("%s", file)
+                        .isEmpty();
+            }
         }
     }
 

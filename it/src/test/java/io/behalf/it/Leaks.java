@@ -52,6 +52,11 @@ final class Leaks {
                 .or(() -> match(ANY_PRIVATE_KEY, text, "some private key"));
     }
 
+    /** The text as it would be read byte by byte where it is written. */
+    static String bytes(String text) {
+        return new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
+    }
+
     private static Optional<String> first(Map<String, String> forms, String text) {
         return forms.entrySet().stream()
                 .filter(form -> text.contains(form.getKey()))
@@ -76,9 +81,7 @@ final class Leaks {
             List.of(parts[1], parts[2]).forEach(part -> written(part, forms));
             written(new String(Base64.getUrlDecoder().decode(parts[1]), StandardCharsets.UTF_8), forms);
         }
-        return forms.stream()
-                .map(form -> new String(form.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1))
-                .collect(Collectors.toCollection(LinkedHashSet::new));
+        return forms.stream().map(Leaks::bytes).collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
     private static void written(String value, Set<String> forms) {

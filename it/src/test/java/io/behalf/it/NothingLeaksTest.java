@@ -201,7 +201,7 @@ class NothingLeaksTest {
     @Test
     void saysNothingOfItInItsLogs() {
         assertThat(said).as("it says what is for debugging too").contains("Behalf answers at", "Fetch$Unreachable");
-        assertThat(LEAKS.in(bytes(said))).isEmpty();
+        assertThat(LEAKS.in(Leaks.bytes(said))).isEmpty();
     }
 
     @Test
@@ -242,16 +242,16 @@ class NothingLeaksTest {
     @Test
     void repeatsNothingOfItToThoseWhoAsk() {
         assertThat(answers).isNotEmpty();
-        assertThat(LEAKS.in(bytes(answers))).isEmpty();
-        assertThat(LEAKS.in(bytes(commands))).as("who may know is told").isPresent();
-        assertThat(LEAKS.secretIn(bytes(commands))).isEmpty();
+        assertThat(LEAKS.in(Leaks.bytes(answers))).isEmpty();
+        assertThat(LEAKS.in(Leaks.bytes(commands))).as("who may know is told").isPresent();
+        assertThat(LEAKS.secretIn(Leaks.bytes(commands))).isEmpty();
     }
 
     /** Anybody on the machine can read the arguments of its processes. */
     @Test
     void startsNoProcessWithASecretInItsArguments() {
         assertThat(arguments).contains("serve", "run");
-        assertThat(LEAKS.secretIn(bytes(arguments))).isEmpty();
+        assertThat(LEAKS.secretIn(Leaks.bytes(arguments))).isEmpty();
     }
 
     private static Stream<Path> files() throws IOException {
@@ -288,10 +288,6 @@ class NothingLeaksTest {
         } catch (IOException ended) {
             return "";
         }
-    }
-
-    private static String bytes(String text) {
-        return new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
     }
 
     private static String question(String text) {

@@ -21,7 +21,10 @@ record PretendDeployment(BehalfServer server, PretendProvider provider, PretendU
     /** Names another agent than the one of {@link #agent} where it stands beside a delegation. */
     static final String OTHER_AGENTS_OWN_KEY = "other-agents-own-key";
 
-    private static final String SECRET = "a-secret-of-thirty-two-characters";
+    static final String TASK = "Summarize the tickets";
+
+    /** Of each agent. */
+    static final String SECRET = "a-secret-of-thirty-two-characters";
 
     static PretendDeployment start(Path folder) {
         return start(folder, "");
@@ -73,8 +76,8 @@ record PretendDeployment(BehalfServer server, PretendProvider provider, PretendU
     }
 
     static String details(String permissions, String more) {
-        return "[{\"type\": \"behalf_task\", %s \"description\": \"Summarize the tickets\", \"permissions\": [%s]}]"
-                .formatted(more, permissions);
+        return "[{\"type\": \"behalf_task\", %s \"description\": \"%s\", \"permissions\": [%s]}]"
+                .formatted(more, TASK, permissions);
     }
 
     private static String sha256(String text) {

@@ -18,6 +18,9 @@ import java.util.concurrent.TimeUnit;
 
 /** A model, a tool server and a service in one, which remembers what has reached it. */
 final class PretendUpstream implements AutoCloseable {
+    /** What it says of each ticket. */
+    static final String TOLD = "import stops";
+
     private static final String COMPLETION = """
             {"id": "c1", "object": "chat.completion", "model": "demo-model", "choices": [{"index": 0,
              "message": {"role": "assistant", "content": "done"}, "finish_reason": "stop"}],
@@ -43,7 +46,7 @@ final class PretendUpstream implements AutoCloseable {
             http.createContext("/v1/", exchange -> upstream.answer(exchange, 200, COMPLETION));
             http.createContext("/mcp", exchange -> upstream.answer(exchange, 200, TOOL_RESULT));
             http.createContext(
-                    "/tickets/", exchange -> upstream.answer(exchange, 200, "{\"ticket\": \"import stops\"}"));
+                    "/tickets/", exchange -> upstream.answer(exchange, 200, "{\"ticket\": \"" + TOLD + "\"}"));
             http.createContext("/locked/", exchange -> upstream.answer(exchange, 401, "{}"));
             http.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
             http.start();
