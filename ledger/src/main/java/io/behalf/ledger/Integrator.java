@@ -131,7 +131,7 @@ final class Integrator {
     /** Everything up to here has been forced. */
     void committed(WalCursor.Place place) {
         forced = place;
-        if (place.size() >= wakeAt) {
+        if (place.size() >= wakeAt || !wal.spareReady()) { // a file was begun: the next one is made now
             wake();
         }
     }
@@ -240,14 +240,14 @@ final class Integrator {
     }
 
     /**
-     * Until a checkpoint is due or a bundle's worth of entries has come. Nobody sees an entry in the tree before its checkpoint, and to be
+     * Until a checkpoint is due, a bundle's worth of entries has come or a write-ahead file was begun. Nobody sees an entry in the tree before its checkpoint, and to be
      * woken for each group costs the processor as much as the group's integration.
      */
     private void await() {
         boolean idle = edge.size() == shown.size();
         wakeAt = edge.size() + (idle ? 1 : TilePath.FULL - edge.size() % TilePath.FULL);
         sleeping = true; // before looking again: whoever commits after that look sees it and wakes us
-        if (forced.size() < wakeAt && last == null && !stopping) {
+        if (forced.size() < wakeAt && wal.spareReady() && last == null && !stopping) {
             if (idle) {
                 LockSupport.park(this);
             } else {

@@ -27,6 +27,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a failing, full, hanging or dying disk does to records: what was confirmed stays, what was not is never half there. */
 @ExtendWith(LedgerInvariants.class)
 class DiskFaultTest {
+    private static final int LARGE = 32_000;
+    private static final int LARGE_IN_FILE = 8;
+
     private static final Duration SOON = Duration.ofSeconds(30);
 
     /** For an append on a disk that hangs. On a machine that is slower than this an append may be refused on a sound disk too. */
@@ -181,6 +184,32 @@ class DiskFaultTest {
             for (CompletableFuture<Committed> one : waiting) {
                 one.get(SOON.toSeconds(), TimeUnit.SECONDS);
             }
+        }
+    }
+
+    // ---- the next write-ahead file
+
+    /** However seldom it signs: whoever needs the file waits for it, and a full disk shows while there is room for outcomes. */
+    @Test
+    void theNextFileIsMadeAsSoonAsOneIsBegunAndNotWhenItIsNeeded() throws Exception {
+        LedgerSettings settings = settings("log").withCheckpointInterval(Duration.ofDays(1));
+        var disk = new FaultDisk(settings.directory());
+        var next = FaultOperation.on("create", "wal/spare");
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
+            for (int i = 0; i < 3 * LARGE_IN_FILE; i++) { // far fewer than a bundle
+                append(ledger, records.large(records.task(), LARGE));
+                // One for each file that was begun, and one more. Until it is made nothing is written.
+                int begun = i / LARGE_IN_FILE + 1;
+                awaitTimes(disk, next, begun + 1);
+            }
+        }
+    }
+
+    private static void awaitTimes(FaultDisk disk, FaultOperation operation, int times) throws InterruptedException {
+        long deadline = System.nanoTime() + SOON.toNanos();
+        while (disk.times(operation) < times) {
+            assertThat(System.nanoTime()).as("%s, %d times", operation, times).isLessThan(deadline);
+            TimeUnit.MILLISECONDS.sleep(1);
         }
     }
 
