@@ -205,7 +205,7 @@ final class RecordScan {
             }
             case 't' -> {
                 word("true");
-                late |= depth == 1 && path[1] == Member.LATE;
+                late |= depth == 1 && path[1] == RecordMember.LATE;
             }
             case 'f' -> word("false");
             case 'n' -> word("null");
@@ -238,7 +238,7 @@ final class RecordScan {
                 throw new NotCanonical("a member has no value, or there is white space");
             }
             at++;
-            path[depth] = depth <= 4 ? Member.find(bytes, start, nameEnd) : Member.OTHER;
+            path[depth] = depth <= 4 ? RecordMember.find(bytes, start, nameEnd) : RecordMember.OTHER;
             value(depth);
             if (more('}')) {
                 continue;
@@ -249,7 +249,7 @@ final class RecordScan {
 
     private void array(int depth) {
         enter(depth);
-        path[depth] = Member.OTHER;
+        path[depth] = RecordMember.OTHER;
         if (at < end && bytes[at] == ']') {
             at++;
             return;
@@ -430,28 +430,32 @@ final class RecordScan {
         switch (depth) {
             case 1 -> {
                 switch (path[1]) {
-                    case Member.ID -> id = string(start, stop, special);
-                    case Member.KIND -> kind = string(start, stop, special);
-                    case Member.OF -> of = string(start, stop, special);
-                    case Member.TASK_ID -> task = string(start, stop, special);
-                    case Member.PREV -> prev = string(start, stop, special);
+                    case RecordMember.ID -> id = string(start, stop, special);
+                    case RecordMember.KIND -> kind = string(start, stop, special);
+                    case RecordMember.OF -> of = string(start, stop, special);
+                    case RecordMember.TASK_ID -> task = string(start, stop, special);
+                    case RecordMember.PREV -> prev = string(start, stop, special);
                     default -> {}
                 }
             }
             case 2 -> {
                 switch (path[1] << 8 | (path[2] & 0xff)) {
-                    case Member.ACTORS << 8 | (Member.OTHER & 0xff) -> actors.add(string(start, stop, special));
-                    case Member.LIFECYCLE << 8 | Member.EVENT -> event = string(start, stop, special);
-                    case Member.TRACE << 8 | Member.TRACE_ID -> trace = string(start, stop, special);
-                    case Member.DELEGATION << 8 | Member.JTI -> jti = string(start, stop, special);
-                    case Member.CALL << 8 | Member.TOOL_CALL_ID -> toolCall = string(start, stop, special);
-                    case Member.ON_BEHALF_OF << 8 | Member.SUBJECT -> subject = string(start, stop, special);
-                    case Member.DOWNSTREAM << 8 | Member.SEEN_JTI -> seenJti = string(start, stop, special);
+                    case RecordMember.ACTORS << 8 | (RecordMember.OTHER & 0xff) ->
+                        actors.add(string(start, stop, special));
+                    case RecordMember.LIFECYCLE << 8 | RecordMember.EVENT -> event = string(start, stop, special);
+                    case RecordMember.TRACE << 8 | RecordMember.TRACE_ID -> trace = string(start, stop, special);
+                    case RecordMember.DELEGATION << 8 | RecordMember.JTI -> jti = string(start, stop, special);
+                    case RecordMember.CALL << 8 | RecordMember.TOOL_CALL_ID -> toolCall = string(start, stop, special);
+                    case RecordMember.ON_BEHALF_OF << 8 | RecordMember.SUBJECT ->
+                        subject = string(start, stop, special);
+                    case RecordMember.DOWNSTREAM << 8 | RecordMember.SEEN_JTI -> seenJti = string(start, stop, special);
                     default -> {}
                 }
             }
             case 4 -> {
-                if (path[1] == Member.OUTCOME && path[2] == Member.TOOL_CALLS && path[3] == Member.OTHER) {
+                if (path[1] == RecordMember.OUTCOME
+                        && path[2] == RecordMember.TOOL_CALLS
+                        && path[3] == RecordMember.OTHER) {
                     plannedToolCall(start, stop, special);
                 }
             }
@@ -460,17 +464,20 @@ final class RecordScan {
     }
 
     private void plannedToolCall(int start, int stop, boolean special) {
-        if (path[4] == Member.ID) {
+        if (path[4] == RecordMember.ID) {
             plannedToolCalls.add(string(start, stop, special));
         }
     }
 
     private void number(int depth, long value) {
-        if (depth == 1 && path[1] == Member.TASK_SEQ) {
+        if (depth == 1 && path[1] == RecordMember.TASK_SEQ) {
             taskSeq = value;
-        } else if (depth == 1 && path[1] == Member.V) {
+        } else if (depth == 1 && path[1] == RecordMember.V) {
             version = value;
-        } else if (depth == 3 && path[1] == Member.LIFECYCLE && path[2] == Member.DATA && path[3] == Member.RECORDS) {
+        } else if (depth == 3
+                && path[1] == RecordMember.LIFECYCLE
+                && path[2] == RecordMember.DATA
+                && path[3] == RecordMember.RECORDS) {
             records = value;
         }
     }
@@ -509,98 +516,5 @@ final class RecordScan {
             }
         }
         return text.toString();
-    }
-
-    /** Names of members that are looked at, found without making strings. */
-    private static final class Member {
-        static final int OTHER = -1;
-        static final int ACTORS = 0;
-        static final int CALL = 1;
-        static final int DATA = 2;
-        static final int DELEGATION = 3;
-        static final int DOWNSTREAM = 4;
-        static final int EVENT = 5;
-        static final int ID = 6;
-        static final int JTI = 7;
-        static final int KIND = 8;
-        static final int LATE = 9;
-        static final int LIFECYCLE = 10;
-        static final int OF = 11;
-        static final int ON_BEHALF_OF = 12;
-        static final int OUTCOME = 13;
-        static final int PREV = 14;
-        static final int RECORDS = 15;
-        static final int SEEN_JTI = 16;
-        static final int SUBJECT = 17;
-        static final int TASK_ID = 18;
-        static final int TASK_SEQ = 19;
-        static final int TOOL_CALL_ID = 20;
-        static final int TOOL_CALLS = 21;
-        static final int TRACE = 22;
-        static final int TRACE_ID = 23;
-        static final int V = 24;
-
-        private static final String[] NAMES = {
-            "actors",
-            "call",
-            "data",
-            "delegation",
-            "downstream",
-            "event",
-            "id",
-            "jti",
-            "kind",
-            "late",
-            "lifecycle",
-            "of",
-            "on_behalf_of",
-            "outcome",
-            "prev",
-            "records",
-            "seen_jti",
-            "subject",
-            "task_id",
-            "task_seq",
-            "tool_call_id",
-            "tool_calls",
-            "trace",
-            "trace_id",
-            "v",
-        };
-
-        private static final int SLOTS = 128;
-        private static final byte[][] TABLE = new byte[SLOTS][];
-        private static final int[] MEMBERS = new int[SLOTS];
-
-        static {
-            for (int i = 0; i < NAMES.length; i++) {
-                byte[] name = NAMES[i].getBytes(StandardCharsets.US_ASCII);
-                int slot = slot(name, 0, name.length);
-                while (TABLE[slot] != null) {
-                    slot = (slot + 1) % SLOTS;
-                }
-                TABLE[slot] = name;
-                MEMBERS[slot] = i;
-            }
-        }
-
-        static int find(byte[] bytes, int start, int stop) {
-            if (stop == start) {
-                return OTHER;
-            }
-            for (int slot = slot(bytes, start, stop); ; slot = (slot + 1) % SLOTS) {
-                byte[] name = TABLE[slot];
-                if (name == null) {
-                    return OTHER;
-                }
-                if (Arrays.equals(name, 0, name.length, bytes, start, stop)) {
-                    return MEMBERS[slot];
-                }
-            }
-        }
-
-        private static int slot(byte[] bytes, int start, int stop) {
-            return ((bytes[start] * 31 + bytes[stop - 1]) * 31 + (stop - start)) & (SLOTS - 1);
-        }
     }
 }
