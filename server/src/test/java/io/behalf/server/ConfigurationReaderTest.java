@@ -228,7 +228,7 @@ class ConfigurationReaderTest {
     }
 
     @Test
-    void agentsGetNoTokensForWhatARouteMintsFor() {
+    void agentsGetNoTokensForWhatARouteMintsFor() throws Exception {
         var audiences =
                 Configurations.accepted(Configurations.everyKey()).authority().audiences();
         assertThat(audiences.stream().filter(AuthorityConfig.Audience::minted).map(AuthorityConfig.Audience::uri))
