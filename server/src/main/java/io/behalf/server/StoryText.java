@@ -38,6 +38,11 @@ import java.util.OptionalInt;
 final class StoryText {
     static final int WIDTH = 100;
 
+    /** Before each line of what somebody wrote. */
+    private static final String QUOTE = "| ";
+    /** Before the rest of a value that is longer than a line. */
+    private static final String GOES_ON = "… ";
+
     private static final String MARGIN = "  ";
     private static final int LABEL = 11;
 
@@ -186,7 +191,7 @@ final class StoryText {
     }
 
     private static List<String> quoted(String text) {
-        return text.lines().map(line -> "| " + line).toList();
+        return text.lines().map(line -> QUOTE + line).toList();
     }
 
     private static List<String> permissions(Scope scope) {
@@ -342,7 +347,7 @@ final class StoryText {
             case TIMEOUT -> parts.add("the service did not answer in time");
             case ERROR -> parts.add("it failed on the way");
         }
-        outcome.reason().ifPresent(parts::add);
+        outcome.reason().map(ForeignText::shown).ifPresent(parts::add);
         if (outcome.status() >= 0) {
             parts.add("status " + outcome.status());
         }
@@ -354,17 +359,15 @@ final class StoryText {
         outcome.usage().ifPresent(usage -> parts.add(usage.inputTokens() + " + " + usage.outputTokens() + " tokens"));
         if (!outcome.toolCalls().isEmpty()) {
             parts.add("plans " + count(outcome.toolCalls().size(), "tool call") + ": "
-                    + String.join(
-                            ", ",
-                            outcome.toolCalls().stream()
-                                    .map(call -> call.name())
-                                    .toList()));
+                    + shown(outcome.toolCalls().stream()
+                            .map(call -> call.name())
+                            .toList()));
         }
         outcome.plan()
                 .filter(plan -> plan.outside() > 0)
                 .ifPresent(plan -> parts.add(plan.outside() + " of " + plan.checked() + " planned outside the scope"));
         if (!outcome.asked().isEmpty()) {
-            parts.add("the service asked back: " + String.join(", ", outcome.asked()));
+            parts.add("the service asked back: " + shown(outcome.asked()));
         }
         if (outcome.items() >= 0) {
             parts.add(count(outcome.items(), "item"));
@@ -398,10 +401,14 @@ final class StoryText {
     private static List<String> touched(Call call) {
         List<String> parts = new ArrayList<>();
         if (!call.resources().isEmpty()) {
-            parts.add("on " + String.join(", ", call.resources()));
+            parts.add("on " + shown(call.resources()));
         }
         call.continues().ifPresent(record -> parts.add("goes on with " + record));
         return parts;
+    }
+
+    private static String shown(List<String> values) {
+        return String.join(", ", values.stream().map(ForeignText::shown).toList());
     }
 
     private static String surface(Call call) {
@@ -415,9 +422,11 @@ final class StoryText {
     }
 
     private static String action(Call call) {
-        String action = call.service() + ":" + call.action();
+        String action = call.service() + ":" + ForeignText.shown(call.action());
         return call.surface() == Surface.LLM
-                ? call.model().map(model -> model + " (" + action + ")").orElse(action)
+                ? call.model()
+                        .map(model -> ForeignText.shown(model) + " (" + action + ")")
+                        .orElse(action)
                 : action;
     }
 
@@ -509,7 +518,7 @@ final class StoryText {
                             default -> "what it stops is not said";
                         });
                 parts.add("by " + change.by());
-                change.text("reason").ifPresent(parts::add);
+                change.text("reason").map(ForeignText::shown).ifPresent(parts::add);
             }
             case ENDED -> change.text("reason").ifPresent(parts::add);
             case APPROVED, EXTENDED, LOGOUT_SEEN, ERASED, OPENED, POLICY -> parts.add("by " + change.by());
@@ -553,7 +562,7 @@ final class StoryText {
         String rest = " ".repeat(first.length());
         boolean begun = false;
         for (String line : lines) {
-            wrap(begun ? rest : first, rest, line);
+            wrap(begun ? rest : first, line.startsWith(QUOTE) ? rest + QUOTE : rest, line);
             begun = true;
         }
     }
@@ -595,7 +604,7 @@ final class StoryText {
                 int fits = WIDTH - line.length();
                 line("", line + left.substring(0, fits));
                 left = left.substring(fits);
-                line = new StringBuilder(rest);
+                line = new StringBuilder(rest).append(word.startsWith("\"") ? GOES_ON : "");
                 empty = true;
             }
             line.append(empty ? "" : " ").append(left);
@@ -605,7 +614,8 @@ final class StoryText {
     }
 
     private void line(String before, String text) {
-        out.append((before + text).stripTrailing()).append('\n');
+        out.append((before + text).replace(ForeignText.SPACE, ' ').stripTrailing())
+                .append('\n');
     }
 
     private static String pad(String text, int width) {
