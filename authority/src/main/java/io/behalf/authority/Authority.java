@@ -37,6 +37,7 @@ public final class Authority implements AutoCloseable {
     private final AuthorityConfig config;
     private final Parts parts;
     private final Fetch fetch;
+    private final OwedStops owed;
     private final Stops stops;
     private final HandOvers handOvers;
     private final Approvals approvals;
@@ -51,7 +52,8 @@ public final class Authority implements AutoCloseable {
         this.parts = parts;
         this.fetch = fetch;
         this.issuers = issuers;
-        this.stops = new Stops(parts);
+        this.owed = new OwedStops(parts.changes(), parts.stops());
+        this.stops = new Stops(parts, owed);
         this.handOvers = new HandOvers(parts);
         Starts starts = new Starts(parts);
         this.approvals = new Approvals(parts, starts, new RoundTrips(parts, fetch), new Codes(parts, starts, stops));
@@ -72,10 +74,10 @@ public final class Authority implements AutoCloseable {
         Keys keys = Keys.open(directory, config.algorithm(), clock.instant());
         Sealer sealer = Keys.sealer(directory, random);
         Store store = Store.open(data.resolve("behalf.db"));
-        TaskTable tasks = new TaskTable(sealer);
-        RenewalTable renewals = new RenewalTable(sealer);
-        Shelf shelf = new Shelf(sealer);
         LiveStops live = new LiveStops();
+        TaskTable tasks = new TaskTable(sealer, live);
+        RenewalTable renewals = new RenewalTable(sealer, live);
+        Shelf shelf = new Shelf(sealer);
         Changes changes = new Changes(store, records, tasks, renewals);
         try {
             changes.recover(clock.instant());
@@ -111,6 +113,7 @@ public final class Authority implements AutoCloseable {
                 fetch,
                 openCalls,
                 issuers);
+        authority.owed.start();
         authority.closer.start();
         return authority;
     }
@@ -186,7 +189,12 @@ public final class Authority implements AutoCloseable {
         };
     }
 
-    /** Stops what falls under the request, before this returns and everywhere in this process. */
+    /**
+     * Stops what falls under the request, before this returns and everywhere in this process, also while neither store nor
+     * ledger can be written: then they get it later, and the answer says so.
+     *
+     * @throws StoreUnavailable when the store cannot be read, so that nobody knows what falls: nothing was stopped
+     */
     public Stopped revoke(RevokeRequest request) {
         return stops.stop(request);
     }
@@ -230,6 +238,7 @@ public final class Authority implements AutoCloseable {
     public void close() {
         closer.close();
         http.close();
+        owed.close();
         fetch.close();
         parts.store().close();
     }

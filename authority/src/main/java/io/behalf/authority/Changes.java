@@ -1,6 +1,5 @@
 package io.behalf.authority;
 
-import io.behalf.core.delegation.Reason;
 import io.behalf.core.delegation.TaskId;
 import io.behalf.core.json.CanonicalWriter;
 import io.behalf.core.json.Json;
@@ -36,6 +35,10 @@ import org.jspecify.annotations.Nullable;
  *   <li>between 3 and 4: the caller asks again.
  * </ul>
  *
+ * A stop is in force before 1, and goes to the ledger also while the store has no room ({@link OwedStops}): then the ledger
+ * alone has it, and the next start takes it from there.
+ *
+ *
  * A store that knows an effective change which the ledger lacks is ahead of it: the ledger was cut or exchanged, and
  * nothing is served. A ledger that knows changes which the store lacks is ahead: the store was restored from a backup, is
  * brought up to the ledger's stops, and every renewal token of before is void.
@@ -70,11 +73,6 @@ final class Changes {
      * @throws Unrecorded when the ledger does not have the records; the change stays pending
      */
     <T> Answer<T> commit(List<Lifecycle> changes, Function<Handle, Answer<T>> rows) {
-        return commit(changes, rows, () -> {});
-    }
-
-    /** @param written runs between the store and the ledger: for stops, which take effect before they are recorded */
-    <T> Answer<T> commit(List<Lifecycle> changes, Function<Handle, Answer<T>> rows, Runnable written) {
         Answer<T> answer = store.transaction(sql -> {
             Answer<T> did = rows.apply(sql);
             if (did instanceof Answer.Ok<T>) {
@@ -83,14 +81,25 @@ final class Changes {
             return did;
         });
         if (answer instanceof Answer.Ok<T>) {
-            written.run();
             append(changes);
+            settle(changes);
         }
         return answer;
     }
 
-    /** Appends in order, waits for all, marks them effective. */
-    private void append(List<Lifecycle> changes) {
+    // ---- the steps, for stops, which take each as soon as it can be taken
+
+    /** Step 1 of stops that are in force already. It may run twice. */
+    void store(List<StopRow> stops, List<Lifecycle> changes) {
+        store.transaction(sql -> {
+            stops.forEach(row -> stop(sql, row));
+            changes.forEach(change -> insertPending(sql, change));
+            return true;
+        });
+    }
+
+    /** Step 2: appends in order and waits for all. */
+    void append(List<Lifecycle> changes) {
         List<CompletableFuture<?>> appended = new ArrayList<>();
         for (Lifecycle change : changes) {
             appended.add(records.append(change).toCompletableFuture());
@@ -104,6 +113,15 @@ final class Changes {
             Thread.currentThread().interrupt();
             throw new Unrecorded(e);
         }
+    }
+
+    /** Of a change whose append failed: it may have been stored all the same. */
+    boolean recorded(Lifecycle change) {
+        return records.has(change);
+    }
+
+    /** Step 3. */
+    void settle(List<Lifecycle> changes) {
         store.transaction(sql -> {
             changes.forEach(change -> effective(sql, change));
             return true;
@@ -125,14 +143,10 @@ final class Changes {
         });
         refuseStoreAhead(inLedger);
         for (Lifecycle pending : pending()) {
-            if (inLedger.contains(pending.header().id())) {
-                store.transaction(sql -> {
-                    effective(sql, pending);
-                    return true;
-                });
-            } else {
+            if (!inLedger.contains(pending.header().id())) {
                 append(List.of(pending));
             }
+            settle(List.of(pending));
         }
         if (!missed.isEmpty()) {
             store.transaction(sql -> {
@@ -140,10 +154,20 @@ final class Changes {
                     insertPending(sql, record);
                     effective(sql, record);
                 });
-                renewals.removeAll(sql);
+                if (!missed.stream().allMatch(Changes::isStop)) {
+                    renewals.removeAll(sql);
+                }
                 return true;
             });
         }
+    }
+
+    /**
+     * A stop can be in the ledger alone because the store had no room for it. It also says all that became of the renewal
+     * tokens which it concerns; only other changes that were missed leave open which one of a family is the newest.
+     */
+    private static boolean isStop(Lifecycle record) {
+        return record.event() == Event.REVOKED || record.event() == Event.ENDED;
     }
 
     private void refuseStoreAhead(Set<String> inLedger) {
@@ -182,7 +206,8 @@ final class Changes {
     private static void insertPending(Handle sql, Lifecycle change) {
         CanonicalWriter bytes = new CanonicalWriter();
         RecordEncoder.encode(change, 1, null, bytes); // its place in the chain is the ledger's to give
-        sql.createUpdate("insert into change (record_id, task_id, state, record) values (?, ?, 'pending', ?)")
+        sql.createUpdate("insert into change (record_id, task_id, state, record) values (?, ?, 'pending', ?)"
+                        + " on conflict (record_id) do nothing")
                 .bind(0, change.header().id())
                 .bind(1, change.header().task().map(TaskId::value).orElse(null))
                 .bind(2, bytes.toByteArray())
@@ -208,18 +233,20 @@ final class Changes {
     }
 
     private void revoked(Handle sql, TaskId task, Map<String, @Nullable Object> data, Instant at) {
-        Optional<StopRow> row = StopRow.of(task, data, at);
-        row.ifPresent(stop -> {
-            stop.insert(sql);
-            switch (stop.kind()) {
-                case TASK -> {
-                    tasks.stop(sql, task, Reason.DELEGATION_REVOKED);
-                    renewals.voidTask(sql, task);
-                }
-                case AGENT -> renewals.removeBranch(sql, task, stop.agent());
-                case TOKEN -> {}
+        StopRow.of(task, data, at).ifPresent(row -> stop(sql, row));
+    }
+
+    private void stop(Handle sql, StopRow row) {
+        row.insert(sql);
+        switch (row.kind()) {
+            case TASK -> {
+                TaskId task = new TaskId(row.value());
+                tasks.stop(sql, task, row.reason());
+                renewals.voidTask(sql, task);
             }
-        });
+            case AGENT -> renewals.removeBranch(sql, new TaskId(row.task()), row.agent(), row.at());
+            case TOKEN -> {}
+        }
     }
 
     /** The ledger could not take the record, so that nothing may be answered that rests on it. */
@@ -229,14 +256,14 @@ final class Changes {
         Unrecorded(Throwable cause) {
             super("the change is not recorded: " + innermost(cause), cause);
         }
+    }
 
-        /** For the operator's log, which has one line of this and no trace. */
-        private static String innermost(Throwable fault) {
-            Throwable at = fault;
-            while (at.getCause() != null) {
-                at = at.getCause();
-            }
-            return at.getMessage() == null ? at.getClass().getSimpleName() : at.getMessage();
+    /** For the operator's log, which has one line of this and no trace, and nothing of what was to be written. */
+    static String innermost(Throwable fault) {
+        Throwable at = fault;
+        while (at.getCause() != null) {
+            at = at.getCause();
         }
+        return at.getMessage() == null ? at.getClass().getSimpleName() : at.getMessage();
     }
 }

@@ -7,6 +7,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -60,6 +61,8 @@ final class Closer implements AutoCloseable {
                 look(looks % LOOKS_PER_SWEEP == 0);
             } catch (InterruptedException closed) {
                 return;
+            } catch (StoreUnavailable e) {
+                LOG.log(Level.WARNING, "tasks that are over are closed later: " + e.getMessage());
             } catch (RuntimeException e) {
                 LOG.log(Level.ERROR, "closing of tasks failed; it is tried again", e);
             }
@@ -73,11 +76,12 @@ final class Closer implements AutoCloseable {
                 parts.shelf().sweep(sql, now);
                 StopRow.sweep(sql, now);
             }
-            return parts.tasks().toClose(sql, now);
+            return new ArrayList<>(parts.tasks().toClose(sql, now));
         });
         if (sweep) {
             parts.stops().sweep(now);
         }
+        over.removeIf(stops::owes);
         for (TaskId id : over) {
             closing.computeIfAbsent(
                     id, _ -> Thread.ofVirtual().name("authority-close-" + id).start(() -> close(id)));
@@ -95,6 +99,10 @@ final class Closer implements AutoCloseable {
             if (task.state() != KnownTask.State.STOPPED) {
                 stops.expire(task);
             }
+            if (stops.owes(id)) { // its closing record comes after that of its stop
+                closing.remove(id);
+                return;
+            }
             settle(id);
             Reason reason = task.over(parts.now()).orElse(Reason.TASK_EXPIRED);
             parts.changes()
@@ -107,12 +115,23 @@ final class Closer implements AutoCloseable {
             LOG.log(Level.WARNING, "a task's chain is closed at the next start: " + e.getMessage());
             LOG.log(Level.DEBUG, "closing of a task", e);
             return;
+        } catch (StoreUnavailable e) {
+            pause();
         } catch (RuntimeException e) {
             if (!closed) { // otherwise the store went away under it, and the next start closes the task
                 LOG.log(Level.WARNING, "a task's chain is not closed yet; it is tried again", e);
             }
         }
         closing.remove(id);
+    }
+
+    /** As often as stops are tried again, which tell the operator. */
+    private static void pause() {
+        try {
+            Thread.sleep(OwedStops.RETRY);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** A call that does not settle in time gets its outcome later, marked late. */

@@ -164,33 +164,34 @@ final class Endpoints {
             return refused(token);
         }
         Optional<RenewalTable.Renewal> renewal =
-                parts.store().transaction(sql -> parts.renewals().find(sql, shown));
+                parts.store().read(sql -> parts.renewals().find(sql, shown));
+        OwedStops.Kept kept = OwedStops.Kept.WHOLE;
         if (renewal.isPresent()) {
-            giveUp(renewal.get(), agent, now);
+            kept = giveUp(renewal.get(), agent, now);
         } else if (parts.verifier().genuine(shown, now) instanceof Checked.Passed<Delegation>(var d)
                 && d.actor().equals(agent.id())) {
-            parts.store()
-                    .transaction(sql -> parts.tasks().find(sql, d.taskId()))
-                    .ifPresent(task -> stops.token(task, d));
+            kept = parts.store()
+                    .read(sql -> parts.tasks().find(sql, d.taskId()))
+                    .map(task -> stops.token(task, d))
+                    .orElse(kept);
         }
-        return Reply.nothing(200);
+        // RFC 7009 §2.2.1: in force already, but a restart could forget it, so the agent is to ask again
+        return kept.survives()
+                ? Reply.nothing(200)
+                : Reply.error(error(
+                        Code.TEMPORARILY_UNAVAILABLE, "It is stopped, but that cannot be stored just now. Try again."));
     }
 
     /** The task's own agent ends the task by its renewal token; a sub-agent only leaves it. */
-    private void giveUp(RenewalTable.Renewal renewal, Agent agent, Instant now) {
+    private OwedStops.Kept giveUp(RenewalTable.Renewal renewal, Agent agent, Instant now) {
         if (!renewal.actors().getFirst().equals(agent.id())) {
-            return;
+            return OwedStops.Kept.WHOLE;
         }
-        Optional<KnownTask> task =
-                parts.store().transaction(sql -> parts.tasks().find(sql, renewal.task()));
-        if (task.isEmpty() || task.get().over(now).isPresent()) {
-            return;
+        Optional<KnownTask> task = parts.store().read(sql -> parts.tasks().find(sql, renewal.task()));
+        if (task.isEmpty() || (task.get().over(now).isPresent() && !stops.owes(renewal.task()))) {
+            return OwedStops.Kept.WHOLE;
         }
-        if (renewal.actors().size() == 1) {
-            stops.end(task.get());
-        } else {
-            stops.leave(task.get(), agent.id());
-        }
+        return renewal.actors().size() == 1 ? stops.end(task.get()) : stops.leave(task.get(), agent.id());
     }
 
     /** RFC 7662, for the token's own agents and for those who serve its audience; to others no token is active. */

@@ -82,7 +82,7 @@ final class Http implements AutoCloseable {
     private static Reply answer(Ask ask, Function<Ask, Reply> endpoint) {
         try {
             return endpoint.apply(ask);
-        } catch (Changes.Unrecorded | Fetch.Unreachable e) {
+        } catch (Changes.Unrecorded | StoreUnavailable | Fetch.Unreachable e) {
             LOG.log(Level.WARNING, ask.path() + ": " + e.getMessage());
             LOG.log(Level.DEBUG, ask.path(), e);
             return unavailable();

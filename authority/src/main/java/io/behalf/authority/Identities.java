@@ -27,7 +27,7 @@ public final class Identities implements AutoCloseable {
         Path file = data.resolve("behalf.db");
         return Keys.existingSealer(data.resolve("keys"), new SecureRandom())
                 .filter(sealer -> Files.exists(file))
-                .map(sealer -> new Identities(Store.openReadOnly(file), new TaskTable(sealer), true));
+                .map(sealer -> new Identities(Store.openReadOnly(file), new TaskTable(sealer, new LiveStops()), true));
     }
 
     /** Empty when the task is unknown, or its person was erased. */

@@ -61,6 +61,24 @@ record KnownTask(
         return approved.end();
     }
 
+    /** As it is under a stop; the first reason stays. */
+    KnownTask stoppedFor(Reason reason) {
+        return state == State.STOPPED || state == State.ENDED
+                ? this
+                : new KnownTask(
+                        id,
+                        agent,
+                        onBehalfOf,
+                        task,
+                        approved,
+                        kind,
+                        login,
+                        identity,
+                        created,
+                        State.STOPPED,
+                        Optional.of(reason));
+    }
+
     /** Why nothing more is handed out for it; empty while it goes on. */
     Optional<Reason> over(Instant now) {
         if (state == State.STOPPED || state == State.ENDED) {

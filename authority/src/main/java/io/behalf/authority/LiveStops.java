@@ -13,8 +13,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
 /**
- * What is stopped, as the verifier asks for every call: maps in memory, read without a lock. A stop stands here as soon
- * as the store has it, before the ledger does: stopping early is safe, stopping late is not.
+ * What is stopped, as the verifier asks for every call: maps in memory, read without a lock. A stop stands here first,
+ * before store and ledger have it: stopping early is safe, stopping late is not.
  */
 final class LiveStops implements Revocations {
     private record Until(Reason reason, Instant at, Instant until) {}
@@ -40,11 +40,16 @@ final class LiveStops implements Revocations {
         if (token != null) {
             return Optional.of(token.reason());
         }
+        // iat has whole seconds: a token of the very second of the stop falls with it
+        return stoppedPart(id, actors, issuedAt);
+    }
+
+    /** Whether one of these agents has lost its part in the task since then. */
+    Optional<Reason> stoppedPart(TaskId id, List<String> actors, Instant since) {
         if (!agents.isEmpty()) {
             for (String actor : actors) {
                 Until agent = agents.get(id + " " + actor);
-                // iat has whole seconds: a token of the very second of the stop falls with it
-                if (agent != null && !issuedAt.isAfter(agent.at())) {
+                if (agent != null && !since.isAfter(agent.at())) {
                     return Optional.of(agent.reason());
                 }
             }
@@ -52,13 +57,23 @@ final class LiveStops implements Revocations {
         return Optional.empty();
     }
 
+    Optional<Reason> stoppedTask(TaskId id) {
+        return Optional.ofNullable(tasks.get(id)).map(Until::reason);
+    }
+
     void listen(Consumer<Stop> listener) {
         listeners.add(listener);
     }
 
-    /** Takes effect for every later call, then tells those that have something running. */
-    void add(StopRow row) {
-        keep(row);
+    /**
+     * Takes effect for every later call, then tells those that have something running.
+     *
+     * @return false when it was stopped already: nobody is told twice
+     */
+    boolean add(StopRow row) {
+        if (!keep(row)) {
+            return false;
+        }
         Stop stop =
                 switch (row.kind()) {
                     case TASK -> new Stop.OfTask(new TaskId(row.value()), row.reason());
@@ -66,16 +81,20 @@ final class LiveStops implements Revocations {
                     case TOKEN -> new Stop.OfToken(row.value(), row.reason());
                 };
         listeners.forEach(listener -> listener.accept(stop));
+        return true;
     }
 
     /** At start, before anybody listens. */
-    void keep(StopRow row) {
+    boolean keep(StopRow row) {
         Until until = new Until(row.reason(), row.at(), row.until());
-        switch (row.kind()) {
-            case TASK -> tasks.putIfAbsent(new TaskId(row.value()), until);
-            case AGENT -> agents.put(row.value(), until);
-            case TOKEN -> tokens.putIfAbsent(row.value(), until);
-        }
+        return switch (row.kind()) {
+            case TASK -> tasks.putIfAbsent(new TaskId(row.value()), until) == null;
+            case AGENT -> {
+                agents.put(row.value(), until);
+                yield true;
+            }
+            case TOKEN -> tokens.putIfAbsent(row.value(), until) == null;
+        };
     }
 
     void sweep(Instant now) {

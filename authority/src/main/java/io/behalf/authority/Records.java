@@ -14,6 +14,14 @@ public interface Records {
      */
     CompletionStage<?> append(AuditRecord record);
 
+    /**
+     * Whether a record is in the ledger whose append failed before: asked before it is appended again, so that it is there
+     * once.
+     *
+     * @throws RuntimeException when it cannot be known yet
+     */
+    boolean has(AuditRecord record);
+
     /** Every lifecycle record from the ledger's beginning, in order. Called once, before anything is served. */
     void lifecycle(Consumer<AuditRecord.Lifecycle> each);
 }

@@ -18,13 +18,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Renewal tokens. The token itself is not kept, only its digest; the one exception is a rotated token's successor,
- * sealed, while it may have to be handed out again because the first answer was lost.
+ * sealed, while it may have to be handed out again because the first answer was lost. One that a stop in force has taken
+ * away is not found, also while the store still has it.
  */
 final class RenewalTable {
     private final Sealer sealer;
+    private final LiveStops live;
 
-    RenewalTable(Sealer sealer) {
+    RenewalTable(Sealer sealer, LiveStops live) {
         this.sealer = sealer;
+        this.live = live;
     }
 
     /**
@@ -75,8 +78,16 @@ final class RenewalTable {
     Optional<Renewal> find(Handle sql, String token) {
         return sql.createQuery("select * from renewal where token_sha256 = ?")
                 .bind(0, HexFormat.of().parseHex(digest(token)))
-                .map((row, ctx) -> read(row))
-                .findOne();
+                .map((row, ctx) -> {
+                    Renewal renewal = read(row);
+                    Instant created = Instant.ofEpochMilli(row.getLong("created"));
+                    return live.stoppedPart(renewal.task(), renewal.actors(), created)
+                                    .isPresent()
+                            ? Optional.<Renewal>empty()
+                            : Optional.of(renewal);
+                })
+                .findOne()
+                .flatMap(renewal -> renewal);
     }
 
     /** {@code old} is answered with {@code next}; whatever was before {@code old} is void now, as {@code old} was used. */
@@ -97,9 +108,9 @@ final class RenewalTable {
                 .execute();
     }
 
-    /** The agent's own hold on the task, and what it handed on. */
-    void removeBranch(Handle sql, TaskId task, String agent) {
-        for (Renewal renewal : of(sql, task)) {
+    /** The agent's own hold on the task, and what it handed on, as far as it is no newer than that. */
+    void removeBranch(Handle sql, TaskId task, String agent, Instant at) {
+        for (Renewal renewal : of(sql, task, at)) {
             if (renewal.actors().contains(agent)) {
                 sql.createUpdate("delete from renewal where token_sha256 = ?")
                         .bind(0, HexFormat.of().parseHex(renewal.digest()))
@@ -124,9 +135,10 @@ final class RenewalTable {
                 .list();
     }
 
-    private List<Renewal> of(Handle sql, TaskId task) {
-        return sql.createQuery("select * from renewal where task_id = ? and state <> 'void'")
+    private List<Renewal> of(Handle sql, TaskId task, Instant at) {
+        return sql.createQuery("select * from renewal where task_id = ? and state <> 'void' and created <= ?")
                 .bind(0, task.value())
+                .bind(1, at.toEpochMilli())
                 .map((row, ctx) -> read(row))
                 .list();
     }

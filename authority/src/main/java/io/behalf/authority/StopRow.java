@@ -26,6 +26,13 @@ record StopRow(Kind kind, String value, Reason reason, Instant at, Instant until
         TOKEN
     }
 
+    /** Tells stops apart: a task and a token are stopped once, an agent's part up to a point in time. */
+    record Key(Kind kind, String value, Instant at) {
+        static Key ofTask(TaskId task) {
+            return new Key(Kind.TASK, task.value(), Instant.EPOCH);
+        }
+    }
+
     /** No token outlives its task, and no task is longer; for stops whose end is not known. */
     private static final long LONGEST_SECONDS = 91L * 24 * 3600;
 
@@ -39,6 +46,10 @@ record StopRow(Kind kind, String value, Reason reason, Instant at, Instant until
 
     static StopRow ofToken(String jti, Reason reason, Instant at, Instant expires) {
         return new StopRow(Kind.TOKEN, jti, reason, at, expires);
+    }
+
+    Key key() {
+        return new Key(kind, value, kind == Kind.AGENT ? at : Instant.EPOCH);
     }
 
     /** The task of a stop of kind {@code AGENT}. */

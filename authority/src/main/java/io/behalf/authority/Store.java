@@ -17,20 +17,48 @@ import org.sqlite.SQLiteConfig;
 import org.sqlite.SQLiteDataSource;
 
 /**
- * {@code behalf.db}: one SQLite connection, used by one thread at a time. A transaction is on the disk when it returns
- * (write-ahead mode with {@code synchronous=FULL}). Callers are virtual threads; the lock is fair enough for the
- * authority's traffic, and the data path never comes here.
+ * {@code behalf.db}: one SQLite connection that writes, used by one thread at a time, and one that only reads. A
+ * transaction is on the disk when it returns (write-ahead mode with {@code synchronous=FULL}). Callers are virtual
+ * threads; the lock is fair enough for the authority's traffic, and the data path never comes here.
  */
 final class Store implements AutoCloseable {
     private static final int BUSY_MILLIS = 5_000;
 
-    private final Connection connection;
-    private final Jdbi jdbi;
-    private final ReentrantLock lock = new ReentrantLock();
+    private final Side writing;
+    private final Side reading;
 
-    private Store(Connection connection) {
-        this.connection = connection;
-        this.jdbi = Jdbi.create(connection);
+    private Store(Connection writing, Connection reading) {
+        this.writing = new Side(writing);
+        this.reading = new Side(reading);
+    }
+
+    /** A connection, for one thread at a time. */
+    private record Side(Connection connection, Jdbi jdbi, ReentrantLock lock) {
+        Side(Connection connection) {
+            this(connection, Jdbi.create(connection), new ReentrantLock());
+        }
+
+        <T> T transaction(Function<Handle, T> work) {
+            lock.lock();
+            try {
+                return jdbi.<T, RuntimeException>inTransaction(work::apply);
+            } catch (RuntimeException e) {
+                throw StoreUnavailable.or(e);
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        void close() {
+            lock.lock();
+            try {
+                connection.close();
+            } catch (SQLException e) {
+                throw new StoreFault("cannot close the store", e);
+            } finally {
+                lock.unlock();
+            }
+        }
     }
 
     static Store open(Path file) {
@@ -44,7 +72,7 @@ final class Store implements AutoCloseable {
                     .loggers(MigrationLog.class.getName())
                     .load()
                     .migrate();
-            return new Store(source.getConnection());
+            return new Store(source.getConnection(), source(file, true).getConnection());
         } catch (IOException e) {
             throw new UncheckedIOException("cannot make " + file, e);
         } catch (SQLException e) {
@@ -55,32 +83,31 @@ final class Store implements AutoCloseable {
     /** For commands that read while no server runs, or beside one. */
     static Store openReadOnly(Path file) {
         try {
-            return new Store(source(file, true).getConnection());
+            SQLiteDataSource source = source(file, true);
+            return new Store(source.getConnection(), source.getConnection());
         } catch (SQLException e) {
             throw new StoreFault("cannot open " + file, e);
         }
     }
 
-    /** One transaction: all of it is durable when this returns, or nothing of it ever was. */
+    /**
+     * One transaction: all of it is durable when this returns, or nothing of it ever was.
+     *
+     * @throws StoreUnavailable when the disk does not take it
+     */
     <T> T transaction(Function<Handle, T> work) {
-        lock.lock();
-        try {
-            return jdbi.<T, RuntimeException>inTransaction(work::apply);
-        } finally {
-            lock.unlock();
-        }
+        return writing.transaction(work);
+    }
+
+    /** What is committed, for those who must not wait behind a transaction that the disk does not let end. */
+    <T> T read(Function<Handle, T> work) {
+        return reading.transaction(work);
     }
 
     @Override
     public void close() {
-        lock.lock();
-        try {
-            connection.close();
-        } catch (SQLException e) {
-            throw new StoreFault("cannot close the store", e);
-        } finally {
-            lock.unlock();
-        }
+        reading.close();
+        writing.close(); // last, so that it takes the write-ahead file back into the database
     }
 
     private static SQLiteDataSource source(Path file, boolean readOnly) {

@@ -23,15 +23,20 @@ import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.statement.Query;
 import org.jspecify.annotations.Nullable;
 
-/** Tasks in the store. What is about people, and each task's key, is sealed; the rest is what stops are found by. */
+/**
+ * Tasks in the store. What is about people, and each task's key, is sealed; the rest is what stops are found by. A task
+ * whose stop is in force and not in the store yet is read as stopped.
+ */
 final class TaskTable {
     private static final String COLUMNS =
             "id, agent, approval_id, approval_kind, state, reason, created, ends, sealed_terms, sealed_identity";
 
     private final Sealer sealer;
+    private final LiveStops live;
 
-    TaskTable(Sealer sealer) {
+    TaskTable(Sealer sealer, LiveStops live) {
         this.sealer = sealer;
+        this.live = live;
     }
 
     /** @param evidence what the provider signed at the approval, with its key set */
@@ -213,7 +218,7 @@ final class TaskTable {
                 (String) member(terms, "locale"),
                 (String) member(terms, "salt"));
         String reason = row.getString("reason");
-        return Optional.of(new KnownTask(
+        KnownTask known = new KnownTask(
                 new TaskId(id),
                 agent,
                 onBehalfOf.get(),
@@ -225,7 +230,8 @@ final class TaskTable {
                 identity,
                 Instant.ofEpochMilli(row.getLong("created")),
                 KnownTask.State.valueOf(row.getString("state").toUpperCase(Locale.ROOT)),
-                reason == null ? Optional.empty() : Optional.of(Reason.of(reason))));
+                reason == null ? Optional.empty() : Optional.of(Reason.of(reason)));
+        return Optional.of(live.stoppedTask(known.id()).map(known::stoppedFor).orElse(known));
     }
 
     private static Map<String, @Nullable Object> terms(KnownTask task) {

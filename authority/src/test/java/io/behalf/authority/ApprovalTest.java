@@ -11,10 +11,6 @@ import io.behalf.core.record.AuditRecord.Lifecycle;
 import io.behalf.verifier.IssuerKeys;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.sql.Connection;
-import java.sql.DriverManager;
-import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.Base64;
 import java.util.EnumSet;
@@ -337,22 +333,14 @@ class ApprovalTest {
 
     /** Nothing was begun with it, so that the agent may show it again; as after a crash at the same place. */
     @Test
-    void codeStaysGoodWhereItsDelegationCannotBeStored() throws SQLException {
+    void codeStaysGoodWhereItsDelegationCannotBeStored() {
         String code = approved(push(Map.of())).get("code");
 
-        inStore("create trigger no_space before insert on renewal begin select raise(abort, 'no space'); end");
+        world.inStore("create trigger no_space before insert on renewal begin select raise(abort, 'no space'); end");
         assertThat(agent.token(redeem(code)).error()).isEqualTo("server_error");
 
-        inStore("drop trigger no_space");
+        world.inStore("drop trigger no_space");
         assertThat(agent.token(redeem(code)).status()).isEqualTo(200);
-    }
-
-    private void inStore(String statement) throws SQLException {
-        try (Connection store = DriverManager.getConnection(
-                        "jdbc:sqlite:" + world.data().resolve("behalf.db"));
-                Statement sql = store.createStatement()) {
-            sql.execute(statement);
-        }
     }
 
     @Test

@@ -49,6 +49,15 @@ final class RecordsInMemory implements Records {
     }
 
     @Override
+    public synchronized boolean has(AuditRecord record) {
+        if (away) {
+            throw new IllegalStateException("the ledger is away");
+        }
+        return all.stream()
+                .anyMatch(each -> each.header().id().equals(record.header().id()));
+    }
+
+    @Override
     public synchronized void lifecycle(Consumer<Lifecycle> each) {
         List.copyOf(all).forEach(each);
     }

@@ -135,23 +135,6 @@ class StopTest {
     }
 
     @Test
-    void holdsEvenWhenLedgerIsAwayAndIsRecordedAtTheNextStart() {
-        AgentSide.Got got = agent.exchange("alice", Map.of());
-        world.records.goAway();
-        try {
-            revoke(new What.Task(task(got)));
-        } catch (Changes.Unrecorded expected) {
-            // the caller learns that the record is missing; the stop is in force
-        }
-        assertThat(world.authority.revocations().stopped(delegation(got))).isPresent();
-
-        world.records.comeBack();
-        world.restart();
-        assertThat(events(got)).contains(Event.REVOKED);
-        assertThat(world.authority.revocations().stopped(delegation(got))).isPresent();
-    }
-
-    @Test
     void survivesRestart() {
         AgentSide.Got got = agent.exchange("alice", Map.of());
         revoke(new What.Task(task(got)));

@@ -18,6 +18,10 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.ext.web.Router;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -136,6 +140,30 @@ final class World implements AutoCloseable {
 
     Path data() {
         return data;
+    }
+
+    /** Does something to the store from beside the authority. */
+    void inStore(String... statements) {
+        try (Connection store = DriverManager.getConnection("jdbc:sqlite:" + data.resolve("behalf.db"));
+                Statement sql = store.createStatement()) {
+            for (String statement : statements) {
+                sql.execute(statement);
+            }
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** From now on it takes no stop, no record and no change of a task's state, as on a disk without space. */
+    void storeTakesNoStops() {
+        inStore(
+                "create trigger no_stop before insert on stop begin select raise(abort, 'no space'); end",
+                "create trigger no_change before insert on change begin select raise(abort, 'no space'); end",
+                "create trigger no_state before update of state on task begin select raise(abort, 'no space'); end");
+    }
+
+    void storeTakesStopsAgain() {
+        inStore("drop trigger no_stop", "drop trigger no_change", "drop trigger no_state");
     }
 
     private Authority open() {

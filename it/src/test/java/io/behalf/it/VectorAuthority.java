@@ -187,6 +187,11 @@ final class VectorAuthority implements VectorSteps.Asked, AutoCloseable {
         }
 
         @Override
+        public boolean has(AuditRecord record) {
+            return false;
+        }
+
+        @Override
         public void lifecycle(Consumer<Lifecycle> each) {}
     }
 

@@ -22,11 +22,13 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 
 /**
@@ -223,6 +225,40 @@ public final class EmbeddedLedger implements Ledger {
     @Override
     public CompletionStage<Committed> append(AuditRecord draft) {
         return sequencer.append(draft, own);
+    }
+
+    /**
+     * Completes when an ordinary record would be taken now, fails with the {@link LedgerFault} that its append would fail with, and does
+     * neither while the disk answers nothing. Writes nothing.
+     */
+    public CompletionStage<Void> ready() {
+        return sequencer.ready();
+    }
+
+    /**
+     * Whether a record is in the log whose append failed: it may have been stored all the same. Blocks.
+     *
+     * @throws LedgerFault when that cannot be known in this time
+     */
+    public boolean holds(String recordId, Duration atMost) throws InterruptedException {
+        long deadline = System.nanoTime() + atMost.toNanos();
+        settled(atMost);
+        Duration left = Duration.ofNanos(Math.max(0, deadline - System.nanoTime()));
+        if (!awaitIntegrated(left) || !index.await(reader.size(), left)) {
+            throw new LedgerFault(Code.BUSY, "the index is not there yet");
+        }
+        return index.lookup(IndexKey.RECORD, recordId).length > 0;
+    }
+
+    /** Until everything that was given up is written, or never will be; that there is no room for more does not matter here. */
+    private void settled(Duration atMost) throws InterruptedException {
+        try {
+            ready().handle((ok, noRoom) -> true).toCompletableFuture().get(atMost.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            throw new LedgerFault(Code.TIMED_OUT, "the disk does not answer", e);
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("its failure was taken for an answer", e);
+        }
     }
 
     /** Completes when the ledger has stopped by itself: the process should end, and recover at its next start. */

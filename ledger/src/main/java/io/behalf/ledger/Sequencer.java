@@ -24,6 +24,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +40,9 @@ final class Sequencer {
 
     /** Room kept for the outcome of each running call. An ordinary one takes a quarter of it. */
     static final int OUTCOME_RESERVE_BYTES = 4 << 10;
+
+    /** What most records are shorter than. */
+    private static final int ORDINARY_BYTES = 2 << 10;
 
     /** On a full disk the next segment is tried again no more often than this. */
     private static final long SPACE_RETRY_NANOS = 1_000_000_000L;
@@ -58,6 +62,7 @@ final class Sequencer {
     private final ConcurrentLinkedQueue<Pending> queue = new ConcurrentLinkedQueue<>();
     private final AtomicInteger waiting = new AtomicInteger();
     private final Set<Pending> searching = ConcurrentHashMap.newKeySet();
+    private final AtomicReference<@Nullable CompletableFuture<Void>> question = new AtomicReference<>();
     private volatile boolean sleeping;
     private volatile boolean closing;
     private volatile @Nullable LedgerFault refusing;
@@ -111,8 +116,7 @@ final class Sequencer {
         }
         if (waiting.incrementAndGet() > settings.queueRecords()) {
             waiting.decrementAndGet();
-            return CompletableFuture.failedFuture(
-                    new LedgerFault(LedgerFault.Code.BUSY, "too many records wait to be written"));
+            return CompletableFuture.failedFuture(tooMany());
         }
         var pending = new Pending(draft, completeOn);
         enqueue(pending);
@@ -127,6 +131,29 @@ final class Sequencer {
         } else if (sleeping) {
             LockSupport.unpark(thread);
         }
+    }
+
+    /**
+     * Completes when an ordinary record would be taken now, fails with what its append would fail with, and does neither while the
+     * device answers nothing. Writes nothing. Every record whose append was given up before is then written or never will be.
+     */
+    CompletionStage<Void> ready() {
+        if (waiting.get() >= settings.queueRecords()) {
+            return CompletableFuture.failedFuture(tooMany());
+        }
+        var mine = new CompletableFuture<Void>();
+        CompletableFuture<Void> asked = question.compareAndExchange(null, mine);
+        if (asked == null) {
+            asked = mine;
+            if (sleeping) {
+                LockSupport.unpark(thread);
+            }
+        }
+        LedgerFault no = refusing;
+        if (no != null) { // the thread may have looked for the last time before this came
+            asked.completeExceptionally(no);
+        }
+        return asked;
     }
 
     // ---- the thread
@@ -145,12 +172,12 @@ final class Sequencer {
     }
 
     private boolean awaitWork() {
-        while (queue.isEmpty() && held == null) {
+        while (queue.isEmpty() && held == null && question.get() == null) {
             if (closing) {
                 return false;
             }
             sleeping = true; // before looking again: whoever adds after that look sees it and wakes us
-            if (queue.isEmpty() && !closing) {
+            if (queue.isEmpty() && question.get() == null && !closing) {
                 LockSupport.park(this);
                 Thread.interrupted(); // an interrupt would close the file at the next write
             }
@@ -188,7 +215,7 @@ final class Sequencer {
                     continue;
                 }
             }
-            if (!hasRoom(next.draft, bytes)) {
+            if (!Drafts.usesReserve(next.draft) && !hasRoom(bytes)) {
                 next.fault = noSpace();
                 continue;
             }
@@ -214,6 +241,25 @@ final class Sequencer {
             chains.letGo(letGo.indexed());
         }
         handOver();
+        answerQuestion();
+    }
+
+    /** Between two groups: what was given up by now is written, or not at all. */
+    private void answerQuestion() throws IOException {
+        if (held != null && held.isGivenUp()) {
+            return; // it will be written all the same
+        }
+        CompletableFuture<Void> asked = question.getAndSet(null);
+        if (asked == null) {
+            return;
+        }
+        group.clear();
+        batch.clear();
+        if (hasRoom(ORDINARY_BYTES)) {
+            own.execute(() -> asked.complete(null));
+        } else {
+            own.execute(() -> asked.completeExceptionally(noSpace()));
+        }
     }
 
     private @Nullable Pending next() {
@@ -295,13 +341,10 @@ final class Sequencer {
     }
 
     /**
-     * Whether this record may take its bytes: the outcome of what runs, a stop and the end of a task always may, everything else only
-     * while the outcomes of all running calls have room besides.
+     * Whether an ordinary record may take these bytes: only while the outcomes of all running calls have room besides. The outcome of
+     * what runs, a stop and the end of a task always may.
      */
-    private boolean hasRoom(AuditRecord draft, int bytes) throws IOException {
-        if (Drafts.usesReserve(draft)) {
-            return true;
-        }
+    private boolean hasRoom(int bytes) throws IOException {
         long needed = group.position()
                 + bytes
                 + WalFormat.BEGIN_BYTES
@@ -411,6 +454,10 @@ final class Sequencer {
         }
     }
 
+    private static LedgerFault tooMany() {
+        return new LedgerFault(LedgerFault.Code.BUSY, "too many records wait to be written");
+    }
+
     private static LedgerFault noSpace() {
         return new LedgerFault(
                 LedgerFault.Code.NO_SPACE, "the disk has room for the outcomes of running calls only: make space");
@@ -440,6 +487,10 @@ final class Sequencer {
         }
         for (Pending pending = queue.poll(); pending != null; pending = queue.poll()) {
             fail(pending, fault);
+        }
+        CompletableFuture<Void> asked = question.getAndSet(null);
+        if (asked != null) {
+            asked.completeExceptionally(fault);
         }
     }
 
@@ -488,6 +539,10 @@ final class Sequencer {
 
         boolean waits() {
             return state.get() == WAITING;
+        }
+
+        boolean isGivenUp() {
+            return state.get() == ANSWERED;
         }
 
         void answer() {

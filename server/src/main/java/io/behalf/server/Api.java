@@ -7,6 +7,7 @@ import io.behalf.authority.AuthorityConfig.Authentication;
 import io.behalf.authority.RevokeRequest;
 import io.behalf.authority.RevokeRequest.What;
 import io.behalf.authority.Stopped;
+import io.behalf.authority.StoreUnavailable;
 import io.behalf.core.delegation.OnBehalfOf;
 import io.behalf.core.delegation.Scope;
 import io.behalf.core.delegation.ScopeWords;
@@ -297,11 +298,7 @@ final class Api implements AutoCloseable {
             throw new Refused(400, sentence(e));
         }
         Stopped stopped = authority.revoke(request);
-        Map<String, @Nullable Object> out = new LinkedHashMap<>();
-        out.put("tasks", stopped.tasks().stream().map(TaskId::value).toList());
-        out.put("parts", stopped.parts().stream().map(TaskId::value).toList());
-        out.put("dry_run", request.dryRun());
-        return Reply.json(200, out);
+        return Reply.json(200, StopAnswer.of(stopped, request.dryRun()));
     }
 
     private What what(Map<String, @Nullable Object> body, String by) {
@@ -412,6 +409,12 @@ final class Api implements AutoCloseable {
                 write = () -> write(response, reply);
             } catch (Refused no) {
                 write = () -> ProblemJson.answer(response, no.status, String.valueOf(no.getMessage()));
+            } catch (StoreUnavailable away) {
+                LOG.log(Level.WARNING, request.method() + " " + ROOT + ": " + away.getMessage());
+                write = () -> ProblemJson.answer(
+                        response,
+                        503,
+                        "The store cannot be used now, so nothing was done. See to the disk, then try again.");
             } catch (Stories.Unavailable away) {
                 write = () -> ProblemJson.answer(response, 503, String.valueOf(away.getMessage()));
             } catch (Exception fault) {

@@ -7,12 +7,15 @@ import io.behalf.core.record.RecordDecoder;
 import io.behalf.ledger.EmbeddedLedger;
 import io.behalf.ledger.LedgerReader;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 
 /** The ledger as the authority sees it. */
 record LedgerRecords(EmbeddedLedger ledger) implements Records {
+    private static final Duration LOOKS_WITHIN = Duration.ofSeconds(2);
+
     /** What is done with a record, at its place in the ledger. */
     @FunctionalInterface
     interface Each<R extends AuditRecord> {
@@ -22,6 +25,16 @@ record LedgerRecords(EmbeddedLedger ledger) implements Records {
     @Override
     public CompletionStage<?> append(AuditRecord record) {
         return ledger.append(record);
+    }
+
+    @Override
+    public boolean has(AuditRecord record) {
+        try {
+            return ledger.holds(record.header().id(), LOOKS_WITHIN);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted", e);
+        }
     }
 
     @Override

@@ -19,7 +19,9 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "revoke",
         mixinStandardHelpOptions = true,
-        description = "Stops tasks on the running server, and says which. Exit 1 if nothing was there to be stopped.")
+        description =
+                "Stops tasks on the running server, and says which. Exit 1 if nothing was there to be stopped, 3 if it"
+                        + " is in force and a restart would forget it now.")
 final class RevokeCommand implements Callable<Integer> {
     @ArgGroup(multiplicity = "1")
     private Fallen what = new Fallen();
@@ -109,7 +111,13 @@ final class RevokeCommand implements Callable<Integer> {
             parts.forEach(task -> out.println((dryRun ? "would lose a sub-agent  " : "lost a sub-agent  ") + task));
         }
         out.flush();
-        return nothing ? Exit.NO : Exit.FINE;
+        if (nothing) {
+            return Exit.NO;
+        }
+        if (told.get(StopAnswer.OWED) instanceof String owed) {
+            spec.commandLine().getErr().println(owed);
+        }
+        return dryRun || StopAnswer.survives(told) ? Exit.FINE : Exit.UNREACHABLE;
     }
 
     private static List<?> list(Map<String, @Nullable Object> told, String name) {

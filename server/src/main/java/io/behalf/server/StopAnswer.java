@@ -1,0 +1,55 @@
+package io.behalf.server;
+
+import io.behalf.authority.Stopped;
+import io.behalf.core.delegation.TaskId;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** What an operator is told of a stop: what fell, where that is kept by now, and what is still to come. */
+final class StopAnswer {
+    static final String STORED = "stored";
+    static final String RECORDED = "recorded";
+    /** A sentence, where store or ledger could not take the stop yet. */
+    static final String OWED = "owed";
+
+    private StopAnswer() {}
+
+    static Map<String, @Nullable Object> of(Stopped stopped, boolean dryRun) {
+        Map<String, @Nullable Object> out = new LinkedHashMap<>();
+        out.put("tasks", stopped.tasks().stream().map(TaskId::value).toList());
+        out.put("parts", stopped.parts().stream().map(TaskId::value).toList());
+        out.put("dry_run", dryRun);
+        if (!dryRun) {
+            out.put(STORED, stopped.stored());
+            out.put(RECORDED, stopped.recorded());
+            owed(stopped).ifPresent(sentence -> out.put(OWED, sentence));
+        }
+        return out;
+    }
+
+    /** Whether the next start would still know of it. */
+    static boolean survives(Map<String, @Nullable Object> answer) {
+        return Boolean.TRUE.equals(answer.get(STORED)) || Boolean.TRUE.equals(answer.get(RECORDED));
+    }
+
+    private static Optional<String> owed(Stopped stopped) {
+        if (stopped.stored() && stopped.recorded()) {
+            return Optional.empty();
+        }
+        String holds = stopped.survives()
+                ? "The stop is in force and survives a restart."
+                : "The stop is in force, but a restart now would forget it: do not restart.";
+        return Optional.of(
+                holds + " " + lacking(stopped) + " That is tried again until it is done: see to the disk, and give"
+                        + " the same command again to learn what has become of it.");
+    }
+
+    private static String lacking(Stopped stopped) {
+        if (stopped.recorded()) {
+            return "The store cannot take it yet.";
+        }
+        return stopped.stored() ? "The ledger cannot record it yet." : "Neither store nor ledger can take it yet.";
+    }
+}
