@@ -110,7 +110,7 @@ final class Server implements AutoCloseable {
         var where = configuration.server();
         data.prepare(where.development());
         EmbeddedLedger ledger = opened(EmbeddedLedger.open(settings(data, environment, clock)));
-        health = new Health(() -> state, () -> ledger.index().behind().isPresent());
+        health = new Health(() -> state, () -> ledger.index().behind().isPresent(), ledger::ready);
         ledger.stopped().thenAccept(fault -> {
             state = Health.State.LEDGER_STOPPED;
             failed.complete(fault);

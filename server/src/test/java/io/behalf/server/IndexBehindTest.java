@@ -80,7 +80,8 @@ class IndexBehindTest {
         try (var http = HttpClient.newHttpClient()) {
             assertThat(ledger.index().await(ledger.checkpoint().size(), SOON)).isFalse();
             Router router = Router.router(vertx);
-            new Health(() -> Health.State.READY, () -> ledger.index().behind().isPresent()).mount(router);
+            new Health(() -> Health.State.READY, () -> ledger.index().behind().isPresent(), ledger::ready)
+                    .mount(router);
             HttpServer server =
                     Wiring.await(vertx.createHttpServer().requestHandler(router).listen(0, "127.0.0.1"));
             HttpRequest ready = HttpRequest.newBuilder(
