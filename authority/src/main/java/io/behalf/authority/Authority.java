@@ -35,7 +35,7 @@ import javax.crypto.spec.SecretKeySpec;
  */
 public final class Authority implements AutoCloseable {
     private final AuthorityConfig config;
-    private final Parts parts;
+    final Parts parts;
     private final Fetch fetch;
     private final OwedStops owed;
     private final Stops stops;

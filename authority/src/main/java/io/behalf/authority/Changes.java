@@ -19,6 +19,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 import org.jspecify.annotations.Nullable;
@@ -73,6 +74,11 @@ final class Changes {
      * @throws Unrecorded when the ledger does not have the records; the change stays pending
      */
     <T> Answer<T> commit(List<Lifecycle> changes, Function<Handle, Answer<T>> rows) {
+        return commit(changes, rows, sql -> {});
+    }
+
+    /** @param answering written with step 3: after a crash before that, it is known that nobody was answered */
+    <T> Answer<T> commit(List<Lifecycle> changes, Function<Handle, Answer<T>> rows, Consumer<Handle> answering) {
         Answer<T> answer = store.transaction(sql -> {
             Answer<T> did = rows.apply(sql);
             if (did instanceof Answer.Ok<T>) {
@@ -82,7 +88,11 @@ final class Changes {
         });
         if (answer instanceof Answer.Ok<T>) {
             append(changes);
-            settle(changes);
+            store.transaction(sql -> {
+                changes.forEach(change -> effective(sql, change));
+                answering.accept(sql);
+                return true;
+            });
         }
         return answer;
     }

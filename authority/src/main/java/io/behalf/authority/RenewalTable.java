@@ -102,6 +102,13 @@ final class RenewalTable {
                 .execute();
     }
 
+    /** One that nobody was answered with. */
+    void remove(Handle sql, String digest) {
+        sql.createUpdate("delete from renewal where token_sha256 = ?")
+                .bind(0, HexFormat.of().parseHex(digest))
+                .execute();
+    }
+
     void voidTask(Handle sql, TaskId task) {
         sql.createUpdate("update renewal set state = 'void', sealed_successor = null where task_id = ?")
                 .bind(0, task.value())
@@ -112,9 +119,7 @@ final class RenewalTable {
     void removeBranch(Handle sql, TaskId task, String agent, Instant at) {
         for (Renewal renewal : of(sql, task, at)) {
             if (renewal.actors().contains(agent)) {
-                sql.createUpdate("delete from renewal where token_sha256 = ?")
-                        .bind(0, HexFormat.of().parseHex(renewal.digest()))
-                        .execute();
+                remove(sql, renewal.digest());
             }
         }
     }

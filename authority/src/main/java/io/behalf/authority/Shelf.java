@@ -20,7 +20,7 @@ final class Shelf {
         LOGIN,
         APPROVAL,
         CODE,
-        /** A code that was used: shown again, it ends what it started (RFC 6749 §4.1.2). */
+        /** A code whose redemption was begun: once that was answered, the code ends what it started (RFC 6749 §4.1.2). */
         USED_CODE
     }
 

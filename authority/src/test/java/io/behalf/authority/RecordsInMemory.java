@@ -14,6 +14,7 @@ import java.util.function.Consumer;
 /** A ledger that keeps records in a list, and can be away. */
 final class RecordsInMemory implements Records {
     private final List<Lifecycle> all = new ArrayList<>();
+    private CompletableFuture<Void> slow = CompletableFuture.completedFuture(null);
     private boolean away;
     private boolean forgetful;
 
@@ -25,6 +26,12 @@ final class RecordsInMemory implements Records {
     /** From now on records are kept, but whoever appended them is not told: as in a crash between ledger and store. */
     synchronized void keepButFail() {
         forgetful = true;
+    }
+
+    /** From now on records are kept, and whoever appended them is told when the future that is returned completes. */
+    synchronized CompletableFuture<Void> beSlow() {
+        slow = new CompletableFuture<>();
+        return slow;
     }
 
     synchronized void comeBack() {
@@ -45,7 +52,7 @@ final class RecordsInMemory implements Records {
         all.add((Lifecycle) record);
         return forgetful
                 ? CompletableFuture.failedFuture(new IllegalStateException("crashed"))
-                : CompletableFuture.completedFuture(record);
+                : slow.thenApply(done -> record);
     }
 
     @Override
@@ -70,6 +77,11 @@ final class RecordsInMemory implements Records {
 
     synchronized List<Event> events(String task) {
         return of(task).stream().map(Lifecycle::event).toList();
+    }
+
+    /** The one that was spoken of last. */
+    synchronized String lastTask() {
+        return all.getLast().header().task().orElseThrow().value();
     }
 
     synchronized int size() {
