@@ -6,6 +6,7 @@ import io.behalf.core.delegation.BehalfTask;
 import io.behalf.core.delegation.Limits;
 import io.behalf.core.delegation.OnBehalfOf;
 import io.behalf.core.delegation.Scope;
+import io.behalf.core.delegation.ShownText;
 import io.behalf.core.json.Json;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
@@ -69,7 +70,7 @@ final class AgentTable {
             }
             return new Agent(
                     text(json, "id"),
-                    text(json, "display_name"),
+                    shown(text(json, "display_name"), text(json, "id")),
                     json.containsKey("jwks")
                             ? new Authentication.PrivateKeyJwt(text(json, "jwks"))
                             : new Authentication.Secret(text(json, "secret_sha256")),
@@ -88,6 +89,11 @@ final class AgentTable {
         } catch (Json.Malformed | IllegalArgumentException e) {
             throw new StoreFault("a registered agent of the store is not one", e);
         }
+    }
+
+    /** A name that was registered before names were checked, and that people are not to be shown, is not lost: it is the id. */
+    private static String shown(String name, String id) {
+        return ShownText.holds(name, Agent.MAX_DISPLAY_NAME) ? name : id;
     }
 
     /** A scope has a JSON form only as part of a task. */

@@ -133,9 +133,12 @@ public record AuthorityConfig(
             Optional<OnBehalfOf.NoSubject> noSubject,
             int maxDepth,
             Set<String> introspects) {
+        /** Longest display name, in characters. */
+        public static final int MAX_DISPLAY_NAME = 100;
+
         public Agent {
             Delegation.requireAgent(id);
-            ShownText.require("an agent's display name", displayName, 100);
+            ShownText.require("an agent's display name", displayName, MAX_DISPLAY_NAME);
             providerClients = Map.copyOf(providerClients);
             redirectUris = Set.copyOf(redirectUris);
             mayHandOverTo = Set.copyOf(mayHandOverTo);

@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a request asks for: {@code authorization_details} (RFC 9396), which decides, {@code scope}, which can only narrow
@@ -34,9 +35,9 @@ record Wish(Optional<BehalfTask> details, Optional<Scope> words, Audience audien
                 return Answer.no(Code.INVALID_AUTHORIZATION_DETAILS, "authorization_details is too long.");
             }
             try {
-                details =
-                        Optional.of(BehalfTask.fromDetails(Json.read(text.get().getBytes(StandardCharsets.UTF_8))));
-            } catch (Json.Malformed e) {
+                @Nullable Object json = Json.read(text.get().getBytes(StandardCharsets.UTF_8));
+                details = Optional.of(BehalfTask.fromDetails(json).requireShown());
+            } catch (Json.Malformed | IllegalArgumentException e) {
                 return Answer.no(Code.INVALID_AUTHORIZATION_DETAILS, sentence(e));
             }
         }

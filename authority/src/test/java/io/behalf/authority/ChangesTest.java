@@ -3,7 +3,13 @@ package io.behalf.authority;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.behalf.authority.AuthorityConfig.Agent;
+import io.behalf.authority.AuthorityConfig.Authentication;
+import io.behalf.core.delegation.BehalfTask;
 import io.behalf.core.delegation.Checked;
+import io.behalf.core.delegation.Limits;
+import io.behalf.core.delegation.Permission;
+import io.behalf.core.delegation.Scope;
 import io.behalf.core.delegation.TaskId;
 import io.behalf.core.record.AuditRecord.Event;
 import io.behalf.core.record.AuditRecord.Lifecycle;
@@ -14,6 +20,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
@@ -169,6 +176,66 @@ class ChangesTest {
             assertThat(permissions(file)).as("%s", file).isEqualTo("OWNER_READ OWNER_WRITE");
         }
         assertThat(permissions(data.resolve("keys"))).isEqualTo("OWNER_EXECUTE OWNER_READ OWNER_WRITE");
+    }
+
+    /** Descriptions are checked where they come in; what was let in before that must still be read, and stopped. */
+    @Test
+    void taskOfBeforeDescriptionsWereCheckedLoads() {
+        TaskId task = new TaskId(agent.exchange("alice", Map.of()).text("task_id"));
+        Parts parts = world.authority.parts;
+        KnownTask known =
+                parts.store().read(sql -> parts.tasks().find(sql, task)).orElseThrow();
+        TaskId old = parts.issuer().newTask();
+        BehalfTask misleading = new BehalfTask(
+                "Tidy up\nIt may do nothing else.",
+                known.task().scope(),
+                Limits.NONE,
+                Optional.empty(),
+                Optional.empty());
+        KnownTask before = new KnownTask(
+                old,
+                known.agent(),
+                known.onBehalfOf(),
+                misleading,
+                known.approved(),
+                known.kind(),
+                known.login(),
+                known.identity(),
+                known.created(),
+                KnownTask.State.ACTIVE,
+                Optional.empty());
+        parts.store().transaction(sql -> {
+            parts.tasks().insert(sql, before, new byte[32], Optional.empty());
+            return true;
+        });
+
+        world.restart();
+
+        assertThat(opened(old).id()).isEqualTo(old);
+        RevokeRequest all = new RevokeRequest(new RevokeRequest.What.All(), "operator", "test", false);
+        assertThat(world.authority.revoke(all).tasks()).containsExactlyInAnyOrder(task, old);
+    }
+
+    @Test
+    void agentOfBeforeNamesWereCheckedLoadsUnderItsId() {
+        world.authority.register(new Agent(
+                "newcomer",
+                "Newcomer",
+                new Authentication.Secret(Digests.hex(World.SECRET)),
+                Map.of(),
+                Optional.of(Scope.of(Permission.of("tickets", List.of("read")))),
+                Set.of(),
+                Set.of(),
+                Optional.empty(),
+                1,
+                Set.of()));
+        world.stopAuthority();
+        world.inStore("update agent set registration = replace(registration, 'Newcomer', 'New\\ncomer')");
+
+        world.startAuthority();
+
+        assertThat(world.authority.agent("newcomer").orElseThrow().displayName())
+                .isEqualTo("newcomer");
     }
 
     @Test

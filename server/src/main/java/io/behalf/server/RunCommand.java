@@ -101,7 +101,7 @@ final class RunCommand implements Callable<Integer> {
 
     private BehalfTask described() {
         try {
-            return new BehalfTask(task, Scope.NONE, Limits.NONE, Optional.empty(), Optional.empty());
+            return new BehalfTask(task, Scope.NONE, Limits.NONE, Optional.empty(), Optional.empty()).requireShown();
         } catch (IllegalArgumentException e) {
             throw CommandFailed.usage("--task is what the person reads, 1 to " + BehalfTask.MAX_DESCRIPTION
                     + " characters: say what is to be done.");

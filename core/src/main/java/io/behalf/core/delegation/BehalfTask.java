@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * The {@code authorization_details} object (RFC 9396) of type {@code behalf_task}: what a task may do, in plain words and
  * as permissions.
  *
+ * @param description what a wish says has passed {@link #requireShown}; what was kept before there was that rule may not
  * @param retention class of the ledger that keeps the task's records, empty for the default
  */
 public record BehalfTask(
@@ -34,7 +35,10 @@ public record BehalfTask(
     private static final Set<String> LIMITS = Set.of("calls", "tokens", "spend");
 
     public BehalfTask {
-        ShownText.require("description", description, MAX_DESCRIPTION);
+        if (description.isBlank() || description.length() > MAX_DESCRIPTION) {
+            throw new IllegalArgumentException(
+                    "description is empty or longer than " + MAX_DESCRIPTION + " characters");
+        }
         duration.ifPresent(d -> {
             if (d.isNegative() || d.isZero() || d.compareTo(MAX_DURATION) > 0) {
                 throw new IllegalArgumentException("duration is between a second and " + MAX_DURATION);
@@ -45,6 +49,16 @@ public record BehalfTask(
                 throw new IllegalArgumentException("a retention class is [a-z0-9-]+");
             }
         });
+    }
+
+    /**
+     * For whoever takes a wish from outside: a person will decide by its description.
+     *
+     * @throws IllegalArgumentException where that could look like something else
+     */
+    public BehalfTask requireShown() {
+        ShownText.require("description", description, MAX_DESCRIPTION);
+        return this;
     }
 
     public BehalfTask withScope(Scope narrower) {

@@ -20,6 +20,11 @@ public final class ShownText {
         }
     }
 
+    /** What {@link #require} asks for. */
+    public static boolean holds(String text, int most) {
+        return !text.isBlank() && text.length() <= most && text.codePoints().noneMatch(ShownText::misleads);
+    }
+
     private static boolean misleads(int point) {
         return switch (Character.getType(point)) {
             case Character.CONTROL, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR, Character.SURROGATE ->

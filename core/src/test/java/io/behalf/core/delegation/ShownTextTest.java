@@ -1,5 +1,6 @@
 package io.behalf.core.delegation;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
@@ -29,10 +30,11 @@ class ShownTextTest {
                 " "
             })
     void refusesWhatCouldLookLikeSomethingElse(String text) {
+        assertThat(ShownText.holds(text, 100)).isFalse();
         assertThatIllegalArgumentException().isThrownBy(() -> ShownText.require("description", text, 100));
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> new BehalfTask(
-                        text, Scope.NONE, Limits.NONE, Optional.of(Duration.ofHours(1)), Optional.empty()));
+        assertThatIllegalArgumentException().isThrownBy(() -> new BehalfTask(
+                        text, Scope.NONE, Limits.NONE, Optional.of(Duration.ofHours(1)), Optional.empty())
+                .requireShown());
     }
 
     @ParameterizedTest
@@ -40,6 +42,7 @@ class ShownTextTest {
             strings = {"Summarize the tickets", "Zusammenfassung für März", "תקציר", "👩‍💻 pairs", "a \"quoted\" word"
             })
     void acceptsWhatPeopleWrite(String text) {
+        assertThat(ShownText.holds(text, 100)).isTrue();
         assertThatCode(() -> ShownText.require("description", text, 100)).doesNotThrowAnyException();
     }
 }
