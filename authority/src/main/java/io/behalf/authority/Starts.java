@@ -324,9 +324,12 @@ final class Starts {
                 : ofItsClient(signed, request);
     }
 
-    /** RFC 9449 §7.1, RFC 8705 §3: who has found such a token has not found its key. */
+    /**
+     * RFC 9449 §7.1, RFC 8705 §3: who has found such a token has not found its key. One that says that it is bound and not
+     * to what (RFC 7800 §3.1), be it by {@code null}, is bound to nothing that could be proved here.
+     */
     private static boolean boundToAnother(Providers.Signed signed, TokenRequest request) {
-        return signed.claims().get("cnf") != null
+        return signed.claims().containsKey("cnf")
                 && !(signed.claims().get("cnf") instanceof Map<?, ?> cnf
                         && cnf.size() == 1
                         && request.jkt().isPresent()

@@ -18,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
@@ -288,11 +289,15 @@ class ExchangeTest {
         AgentSide agent = world.agent("tickets");
         Map<String, @Nullable Object> claims =
                 claimsOf(world.provider.signIn("alice", "app").accessToken());
-        List<Map<String, String>> others = List.of(
+        List<@Nullable Object> others = new ArrayList<>(List.of(
                 Map.of("jkt", SigningKey.generate().thumbprint()),
                 Map.of("x5t#S256", "A".repeat(43)),
-                Map.of("jkt", agent.key().thumbprint(), "x5t#S256", "A".repeat(43)));
-        for (Map<String, String> other : others) {
+                Map.of("jkt", agent.key().thumbprint(), "x5t#S256", "A".repeat(43)),
+                Map.of(),
+                List.of(),
+                agent.key().thumbprint()));
+        others.add(null);
+        for (Object other : others) {
             claims.put("cnf", other);
             assertRefused(agent.exchangeToken(world.provider.sign("at+jwt", claims), Map.of()), "invalid_request");
         }
