@@ -1,6 +1,7 @@
 package io.behalf.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.behalf.core.delegation.Delegation;
 import io.behalf.core.record.AuditRecord;
@@ -9,10 +10,18 @@ import io.behalf.core.record.AuditRecord.Ended;
 import io.behalf.core.record.AuditRecord.Intent;
 import io.behalf.core.record.AuditRecord.Outcome;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.net.URI;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -244,7 +253,7 @@ class LyingUpstreamTest {
                 exchange.request();
                 exchange.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" + rest);
                 if (reset) {
-                    Thread.sleep(50); // or the kernel throws away what has not been read yet
+                    Thread.sleep(50); // or the kernel throws away what has not been read yet, which it may do even so
                     exchange.reset();
                 }
             });
@@ -252,10 +261,10 @@ class LyingUpstreamTest {
             assertThat(answer.cut() || answer.status() == 502)
                     .as(answer.toString())
                     .isTrue();
-            assertThat(world.await(Outcome.class, outcome -> outcome.of().equals(last()))
-                            .outcome()
-                            .end())
-                    .isEqualTo(End.CUT_BY_UPSTREAM);
+            End end = world.await(Outcome.class, outcome -> outcome.of().equals(last()))
+                    .outcome()
+                    .end();
+            assertThat(end).isIn(reset ? Set.of(End.CUT_BY_UPSTREAM, End.ERROR) : Set.of(End.CUT_BY_UPSTREAM));
         }
     }
 
@@ -283,6 +292,40 @@ class LyingUpstreamTest {
         }
     }
 
+    /** Its queue of connections is full and nobody takes one from it: not even the TCP handshake is answered. */
+    @Test
+    void anUpstreamThatAcceptsNoConnectionIsNotWaitedFor() throws Exception {
+        List<Socket> queued = new ArrayList<>();
+        try (ServerSocket listening = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            int unanswered = 0;
+            for (int i = 0; i < 16 && unanswered < 2; i++) {
+                Socket socket = new Socket();
+                queued.add(socket);
+                try {
+                    socket.connect(listening.getLocalSocketAddress(), 1_000);
+                } catch (SocketTimeoutException silent) {
+                    unanswered++;
+                }
+            }
+            assumeThat(unanswered).as("this system answers for a full queue").isEqualTo(2);
+            URI there = URI.create("http://127.0.0.1:" + listening.getLocalPort());
+            try (World full = new World(route -> RawUpstream.behind(route, there))) {
+                Wire.Answer answer = full.post(full.delegation(), Surface.OPENAI.path, Surface.OPENAI.body);
+                assertThat(answer.status()).isEqualTo(502);
+                assertThat(answer.body()).contains("upstream_unavailable");
+                Ended ended = full.outcome().outcome();
+                assertThat(ended.end()).isEqualTo(End.ERROR);
+                assertThat(ended.reason()).contains("upstream_unavailable");
+                assertThat(ended.sent()).isEqualTo(AuditRecord.Sent.NO);
+                assertThat(full.records(Intent.class)).hasSize(1);
+            }
+        } finally {
+            for (Socket socket : queued) {
+                socket.close();
+            }
+        }
+    }
+
     /** A byte now and then is no answer: the head has its time, whatever trickles in. */
     @Test
     void aHeadThatTricklesInIsCutInTime() throws Exception {
@@ -306,26 +349,32 @@ class LyingUpstreamTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void anAnswerThatNobodyAskedForReachesNobody(boolean late) throws Exception {
+        String own = answer(200, JSON, "{\"own\":true}");
         String poison = answer(200, JSON, "{\"poison\":true}");
+        Semaphore arrived = new Semaphore(0);
+        Semaphore broken = new Semaphore(0);
         upstream.serves((exchange, _) -> {
-            while (exchange.request()) {
-                String own = answer(200, JSON, "{\"own\":true}");
-                if (late) {
-                    exchange.send(own);
-                    Thread.sleep(30);
-                    exchange.send(poison);
-                } else {
-                    exchange.send(own + poison);
-                }
+            exchange.request();
+            if (late) {
+                exchange.send(own);
+                arrived.acquire();
+                exchange.send(poison);
+            } else {
+                exchange.send(own + poison);
+            }
+            try {
+                exchange.request();
+            } finally {
+                broken.release(); // by the gateway, before another call came
             }
         });
         for (int i = 0; i < 20; i++) {
             Wire.Answer answer = world.post(world.delegation(), Surface.OPENAI.path, Surface.OPENAI.body);
+            arrived.release();
             assertThat(answer.body()).doesNotContain("poison");
-            if (late) {
-                Thread.sleep(60);
-            }
+            assertThat(broken.tryAcquire(20, TimeUnit.SECONDS)).isTrue();
         }
+        assertThat(upstream.received()).hasSize(20);
     }
 
     /** Answers without a body have none, whatever comes behind their head. */

@@ -46,12 +46,15 @@ final class RawUpstream implements Closeable {
     }
 
     Route behind(Route route) {
+        return behind(route, URI.create("http://127.0.0.1:" + listening.getLocalPort()));
+    }
+
+    static Route behind(Route route, URI there) {
         return new Route(
                 route.name(),
                 route.kind(),
                 route.service(),
-                URI.create("http://127.0.0.1:" + listening.getLocalPort()
-                        + route.upstream().getRawPath()),
+                URI.create(there + route.upstream().getRawPath()),
                 route.mode(),
                 route.credential(),
                 route.allowUnbound(),
