@@ -1,5 +1,6 @@
 package io.behalf.server;
 
+import io.behalf.gateway.Closing;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
@@ -11,6 +12,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Stands before every page and endpoint that is not the gateway's. A web page that rebinds its own name to this address
@@ -21,6 +24,8 @@ final class Doorman {
     static final Duration BODY_WITHIN = Duration.ofSeconds(30);
 
     private static final int FORBIDDEN = 403;
+    /** The authority is what comes before a path, a query or a fragment; some read a backslash as a slash (RFC 3986 §3.2). */
+    private static final Pattern ABSOLUTE = Pattern.compile("(?i)https?://([^/?#\\\\]*)");
 
     private final Set<String> hosts;
     private final Set<String> origins;
@@ -69,7 +74,7 @@ final class Doorman {
         Vertx vertx = context.vertx();
         long late = vertx.setTimer(bodyWithin.toMillis(), _ -> {
             if (!request.isEnded()) {
-                request.connection().close();
+                Closing.soon(request.connection());
             }
         });
         context.addEndHandler(_ -> {
@@ -91,7 +96,19 @@ final class Doorman {
         if (named.isEmpty() && request.version() == HttpVersion.HTTP_2 && authority != null) {
             named = List.of(authority.toString());
         }
-        return named.size() == 1 && hosts.contains(named.getFirst().toLowerCase(Locale.ROOT));
+        return named.size() == 1 && hosts.contains(named.getFirst().toLowerCase(Locale.ROOT)) && toUs(request.uri());
+    }
+
+    /**
+     * A target may name a host itself, which goes before {@code Host} (RFC 9112 §3.2.2). Who stands before us may have gone
+     * by either, so both must be ours.
+     */
+    private boolean toUs(String target) {
+        if (target.startsWith("/") || target.equals("*")) {
+            return true;
+        }
+        Matcher absolute = ABSOLUTE.matcher(target);
+        return absolute.lookingAt() && hosts.contains(absolute.group(1).toLowerCase(Locale.ROOT));
     }
 
     private boolean from(HttpServerRequest request) {

@@ -17,6 +17,8 @@ import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** That other hosts and origins are turned away stands in {@link ServerTest}. */
 class DoormanTest {
@@ -42,6 +44,7 @@ class DoormanTest {
                 Optional.empty());
         router.route().handler(new Doorman(where, SHORT)::handle);
         router.post("/").handler(BodyHandler.create(false)).handler(context -> context.end("taken"));
+        router.get("/").handler(context -> context.end("page"));
         router.post("/early").handler(context -> context.end("not read"));
         HttpServer server =
                 vertx.createHttpServer().requestHandler(router).listen(0, HOST).await();
@@ -61,6 +64,31 @@ class DoormanTest {
     @Test
     void noBodyGoesOnArrivingAfterItsAnswer() throws IOException {
         assertThat(sent("POST /early HTTP/1.1", "{")).contains("not read");
+    }
+
+    /** RFC 9112 §3.2.2: what a target names goes before {@code Host}; whoever stands before us may have gone by either. */
+    @ParameterizedTest
+    @CsvSource({
+        "http://127.0.0.1/,         127.0.0.1,    200",
+        "HTTP://127.0.0.1,          127.0.0.1,    200",
+        "http://evil.example/,      127.0.0.1,    403",
+        "http://evil.example,       127.0.0.1,    403",
+        "http://evil.example?,      127.0.0.1,    403",
+        "http://127.0.0.1/,         evil.example, 403",
+        "http://127.0.0.1@evil.example/, 127.0.0.1, 403",
+        "http://evil.example@127.0.0.1/, 127.0.0.1, 403",
+        "http://127.0.0.1:1/,       127.0.0.1,    403",
+        "http:///,                  127.0.0.1,    403",
+        "ftp://127.0.0.1/,          127.0.0.1,    403"
+    })
+    void aTargetThatNamesAnotherHostIsTurnedAwayToo(String target, String host, int status) throws IOException {
+        try (var socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+            socket.setSoTimeout(LONGEST_WAIT);
+            String request = "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n";
+            socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+            String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(answer).startsWith("HTTP/1.1 " + status + " ");
+        }
     }
 
     @Test
