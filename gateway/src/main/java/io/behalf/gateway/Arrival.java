@@ -27,9 +27,6 @@ record Arrival(
         String address,
         TraceContext trace,
         HttpServerRequest request) {
-    /** How long a body may take, from the moment it is asked for. */
-    static final Duration BODY_TIMEOUT = Duration.ofSeconds(60);
-
     /**
      * A caller's credential that is not a delegation.
      *
@@ -53,17 +50,17 @@ record Arrival(
     }
 
     /** Asks for the body, which nobody has seen until now, and reads it whole. */
-    Future<Checked<Inbound>> read(Vertx vertx) {
+    Future<Checked<Inbound>> read(Vertx vertx, Duration within) {
         if ("100-continue".equalsIgnoreCase(request.getHeader("expect"))) {
             request.response().writeContinue();
         }
-        return body(vertx)
+        return body(vertx, within)
                 .map(body -> body.then(bytes -> passage.codec()
                         .read(head, bytes)
                         .then(asked -> Checked.passed(new Inbound(route(), head, bytes, asked)))));
     }
 
-    private Future<Checked<Buffer>> body(Vertx vertx) {
+    private Future<Checked<Buffer>> body(Vertx vertx, Duration within) {
         long most = expect == Codec.Expect.NO_BODY ? 0 : route().maxRequestBytes();
         Promise<Checked<Buffer>> whole = Promise.promise();
         Buffer gathered = Buffer.buffer();
@@ -80,7 +77,7 @@ record Arrival(
         Future<Checked<Buffer>> body = whole.future();
         if (!body.isComplete()) { // most bodies came with their head
             long timer = vertx.setTimer(
-                    BODY_TIMEOUT.toMillis(),
+                    within.toMillis(),
                     _ -> whole.tryComplete(refused(Reason.REQUEST_MALFORMED, "The body did not come in time.")));
             body.onComplete(_ -> vertx.cancelTimer(timer));
         }

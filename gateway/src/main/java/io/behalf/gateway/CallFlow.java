@@ -23,6 +23,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -51,6 +52,7 @@ final class CallFlow {
     private final Sessions sessions;
     private final GatewayConfig.Callers callers;
     private final Macs logMacs;
+    private final Duration bodyWithin;
     private final Clock clock;
 
     CallFlow(
@@ -65,6 +67,7 @@ final class CallFlow {
             OpenCalls open,
             Sessions sessions,
             GatewayConfig config,
+            Duration bodyWithin,
             Clock clock) {
         this.vertx = vertx;
         this.loop = loop;
@@ -78,6 +81,7 @@ final class CallFlow {
         this.sessions = sessions;
         this.callers = config.callers();
         this.logMacs = new Macs(config.logKey());
+        this.bodyWithin = bodyWithin;
         this.clock = clock;
     }
 
@@ -98,7 +102,7 @@ final class CallFlow {
         return identify(arrival).compose(who -> switch (who) {
             case Checked.Refused<Basis>(Refusal no) -> stop(Optional.empty(), no);
             case Checked.Passed<Basis>(Basis basis) ->
-                arrival.read(vertx).compose(said -> switch (said) {
+                arrival.read(vertx, bodyWithin).compose(said -> switch (said) {
                     case Checked.Refused<Inbound>(Refusal no) -> stop(Optional.of(basis), no);
                     case Checked.Passed<Inbound>(Inbound call) -> Future.succeededFuture(decide(call, basis, policy));
                 });

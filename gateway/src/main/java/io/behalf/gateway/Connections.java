@@ -38,7 +38,7 @@ public final class Connections {
     /** Told to close, and still there: they count for as long as they hold a file. */
     private final Set<HttpConnection> closing = new LinkedHashSet<>();
 
-    Connections(Vertx vertx, Limits limits) {
+    public Connections(Vertx vertx, Limits limits) {
         this.limits = limits;
         vertx.setPeriodic(Math.min(SWEEP.toMillis(), limits.firstHead.toMillis()), _ -> sweep());
     }
@@ -47,8 +47,9 @@ public final class Connections {
      * @param most connections of one event loop
      * @param firstHead for the head of a connection's first request, from its opening
      * @param nextHead for the next one's, from the end of an answer
+     * @param body for a whole body, from the moment the gateway asks for it
      */
-    public record Limits(int most, Duration firstHead, Duration nextHead) {
+    public record Limits(int most, Duration firstHead, Duration nextHead, Duration body) {
         /** Of one event loop. */
         public static final int MOST = 4_096;
 
@@ -56,15 +57,17 @@ public final class Connections {
         /** Longer than clients usually keep a connection, so that it is they who close it, and not at the moment of use. */
         public static final Duration NEXT_HEAD = Duration.ofSeconds(75);
 
+        public static final Duration BODY = Duration.ofSeconds(60);
+
         public Limits {
-            if (most < 1 || firstHead.toMillis() < 1 || nextHead.toMillis() < 1) {
+            if (most < 1 || firstHead.toMillis() < 1 || nextHead.toMillis() < 1 || body.toMillis() < 1) {
                 throw new IllegalArgumentException("limits of connections are positive");
             }
         }
 
         /** With the usual times. */
         public static Limits of(int most) {
-            return new Limits(most, FIRST_HEAD, NEXT_HEAD);
+            return new Limits(most, FIRST_HEAD, NEXT_HEAD, BODY);
         }
     }
 
@@ -144,6 +147,12 @@ public final class Connections {
             }
         }
         return Optional.ofNullable(coming);
+    }
+
+    /** All of them, whatever they are at. */
+    public void close() {
+        List.copyOf(silent.keySet()).forEach(this::close);
+        List.copyOf(asked.keySet()).forEach(this::close);
     }
 
     private void sweep() {

@@ -69,12 +69,10 @@ public final class Gateway {
     /**
      * A server on the event loop that calls this, which hands on what the gateway can judge, and what is no well-formed HTTP;
      * to be told where to listen. Its bounds are the gateway's, for whatever else it carries, too.
+     *
+     * @param connections this server's alone
      */
-    public static HttpServer server(Vertx vertx, Connections.Limits limits, Handler<HttpServerRequest> next) {
-        return server(vertx, new Connections(vertx, limits), next);
-    }
-
-    static HttpServer server(Vertx vertx, Connections connections, Handler<HttpServerRequest> next) {
+    public static HttpServer server(Vertx vertx, Connections connections, Handler<HttpServerRequest> next) {
         Handler<HttpServerRequest> requests = connections.before(new ChunkedIsLast(next));
         return vertx.createHttpServer(serverOptions())
                 .connectionHandler(connections::opened)

@@ -466,7 +466,8 @@ public final class GatewayBench {
         @Override
         public Future<?> start() {
             Connections.Limits limits = Connections.Limits.of(Connections.Limits.MOST);
-            return Gateway.server(vertx, limits, gateway.handler(limits)).listen(port, "127.0.0.1");
+            return Gateway.server(vertx, new Connections(vertx, limits), gateway.handler(limits))
+                    .listen(port, "127.0.0.1");
         }
     }
 

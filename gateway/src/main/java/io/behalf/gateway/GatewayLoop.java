@@ -77,6 +77,7 @@ final class GatewayLoop {
                 open,
                 sessions,
                 config,
+                limits.body(),
                 edges.clock());
         this.sweeper = vertx.setPeriodic(OpenCalls.SWEEP.toMillis(), _ -> open.sweep());
         this.summarizer = vertx.setPeriodic(SUMMARY.toMillis(), _ -> summarize());

@@ -35,9 +35,9 @@ import org.junit.jupiter.api.Test;
 class AbortingClientsTest {
     private static final int AGENTS = 2_000;
     private static final int AT_ONCE = 24;
+    private static final Duration LONG = Duration.ofMinutes(5);
     /** So few that connections which are not given back would be missed, and far more than are open at once. */
-    private static final Connections.Limits LIMITS =
-            new Connections.Limits(AGENTS / 4, Duration.ofMinutes(5), Duration.ofMinutes(5));
+    private static final Connections.Limits LIMITS = new Connections.Limits(AGENTS / 4, LONG, LONG, LONG);
 
     private static final String EVENTS = "data: {}\n\n".repeat(20);
     private static final String LAST = "data: [DONE]\n\n";

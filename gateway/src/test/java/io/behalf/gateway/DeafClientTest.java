@@ -25,12 +25,12 @@ class DeafClientTest {
     private static final String CHAT = "/llm/openai/v1/chat/completions";
     private static final String ASK = "{\"model\":\"small\",\"stream\":true}";
     private static final Duration LONG = Duration.ofMinutes(5);
-    private static final Duration PATIENCE = Duration.ofSeconds(4);
+    private static final Duration PATIENCE = Duration.ofSeconds(8);
     /** Places of each of the two event loops, and how many want one. */
     private static final int MOST = 3;
 
     private static final int DEAF = 4 * MOST;
-    private static final Connections.Limits FEW = new Connections.Limits(MOST, LONG, LONG);
+    private static final Connections.Limits FEW = new Connections.Limits(MOST, LONG, LONG, LONG);
     /** More than the kernel takes for a peer that reads nothing. */
     private static final int MORE_THAN_IS_BUFFERED = 6 << 20;
 

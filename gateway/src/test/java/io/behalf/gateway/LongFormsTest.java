@@ -19,7 +19,8 @@ class LongFormsTest {
     void aPageIsHandedAFormValueAsLongAsTheAuthorityTakesOne() throws Exception {
         Vertx vertx = Vertx.vertx();
         try (HttpClient client = HttpClient.newHttpClient()) {
-            HttpServer server = Gateway.server(vertx, Connections.Limits.of(8), LongFormsTest::echo)
+            HttpServer server = Gateway.server(
+                            vertx, new Connections(vertx, Connections.Limits.of(8)), LongFormsTest::echo)
                     .listen(0, "127.0.0.1")
                     .await();
             HttpResponse<String> answer = client.send(

@@ -68,7 +68,7 @@ class UpstreamWiresTest {
             });
             upstreams.put(route, upstream);
         }
-        Connections.Limits one = new Connections.Limits(1, LONG, LONG);
+        Connections.Limits one = new Connections.Limits(1, LONG, LONG, LONG);
         try (World world = new World(
                         route -> requireNonNull(upstreams.get(route.name())).behind(route),
                         PolicySource.BUILT_IN,

@@ -8,14 +8,19 @@ import io.vertx.core.Handler;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.Router;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** One event loop's share of the server's address: calls go to the gateway, everything else to the pages and endpoints. */
+/**
+ * One event loop's share of an address: the server's, its owner's socket, a sidecar's. All keep the gateway's bounds on
+ * connections.
+ */
 final class FrontDoor extends VerticleBase {
     /** Open files that are no connections: jars, segments of the ledger, the store. */
     static final int OTHER_FILES = 512;
@@ -26,25 +31,52 @@ final class FrontDoor extends VerticleBase {
     /** A connection, the one to an upstream that its call needs, and one to an upstream that is kept for the next call. */
     static final int FILES_EACH = 3;
 
-    private final Configuration.Listening where;
-    private final Gateway gateway;
-    private final Router pages;
+    private final SocketAddress where;
     private final Connections.Limits limits;
+    private final Supplier<Handler<HttpServerRequest>> answering;
     private final Supplier<Duration> drain;
+    private @Nullable Connections connections;
     private @Nullable HttpServer server;
 
-    /** @param drain how long it waits for running calls, asked when it is to close */
+    /**
+     * @param answering made on its event loop; gets what is no well-formed HTTP, too
+     * @param drain how long it waits for running calls, asked when it is to close
+     */
     FrontDoor(
+            SocketAddress where,
+            Connections.Limits limits,
+            Supplier<Handler<HttpServerRequest>> answering,
+            Supplier<Duration> drain) {
+        this.where = where;
+        this.limits = limits;
+        this.answering = answering;
+        this.drain = drain;
+    }
+
+    /** Calls go to the gateway, everything else to the pages and endpoints. */
+    static FrontDoor of(
             Configuration.Listening where,
             Gateway gateway,
             Router pages,
             Connections.Limits limits,
             Supplier<Duration> drain) {
-        this.where = where;
-        this.gateway = gateway;
-        this.pages = pages;
-        this.limits = limits;
-        this.drain = drain;
+        return new FrontDoor(
+                SocketAddress.inetSocketAddress(where.port(), where.address()),
+                limits,
+                () -> answering(gateway.handler(limits), pages),
+                drain);
+    }
+
+    private static Handler<HttpServerRequest> answering(Handler<HttpServerRequest> calls, Router pages) {
+        return request -> {
+            String path = request.path();
+            // what is no request of anybody's: the gateway says so in the contract's words
+            if (path == null || request.decoderResult().isFailure() || Gateway.serves(path)) {
+                calls.handle(request);
+            } else {
+                pages.handle(request);
+            }
+        };
     }
 
     /**
@@ -74,25 +106,28 @@ final class FrontDoor extends VerticleBase {
 
     @Override
     public Future<?> start() {
-        Handler<HttpServerRequest> calls = gateway.handler(limits);
-        HttpServer listening = Gateway.server(vertx, limits, request -> {
-            String path = request.path();
-            // what has no path is no request of anybody's: the gateway says so in the contract's words
-            if (path == null || Gateway.serves(path)) {
-                calls.handle(request);
-            } else {
-                pages.handle(request);
-            }
-        });
+        Connections open = new Connections(vertx, limits);
+        HttpServer listening = Gateway.server(vertx, open, answering.get());
+        connections = open;
         server = listening;
-        return listening.listen(where.port(), where.address());
+        return listening.listen(where);
     }
 
-    /** Takes nothing new, and waits for what is on its way for as long as the configuration says. */
+    /** Where it listens on a port that the system chose. */
+    int port() {
+        return Objects.requireNonNull(server).actualPort();
+    }
+
+    /** Takes nothing new, and waits for what is on its way for as long as it was told; then for nobody, whoever reads nothing. */
     @Override
     public Future<?> stop() {
-        return server == null
-                ? Future.succeededFuture()
-                : server.shutdown(drain.get().toMillis(), TimeUnit.MILLISECONDS);
+        HttpServer listening = server;
+        Connections open = connections;
+        if (listening == null || open == null) {
+            return Future.succeededFuture();
+        }
+        long most = drain.get().toMillis();
+        long over = vertx.setTimer(Math.max(1, most), _ -> open.close());
+        return listening.shutdown(most, TimeUnit.MILLISECONDS).onComplete(_ -> vertx.cancelTimer(over));
     }
 }

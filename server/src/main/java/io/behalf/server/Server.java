@@ -6,6 +6,8 @@ import io.behalf.authority.DevelopmentProvider;
 import io.behalf.authority.Stop;
 import io.behalf.core.delegation.TaskId;
 import io.behalf.core.json.Json;
+import io.behalf.gateway.Closing;
+import io.behalf.gateway.Connections;
 import io.behalf.gateway.Gateway;
 import io.behalf.gateway.GatewayConfig;
 import io.behalf.ledger.EmbeddedLedger;
@@ -19,8 +21,6 @@ import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpClosedException;
-import io.vertx.core.http.HttpServer;
-import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.Router;
 import java.io.IOException;
@@ -52,6 +52,9 @@ import java.util.concurrent.TimeUnit;
 final class Server implements AutoCloseable {
     /** Event loops that carry calls; more than the machine's processors would only wait for each other. */
     static final int MAX_LOOPS = 8;
+
+    /** Of the owner's socket: commands of one person, and they are brief. */
+    static final Connections.Limits OWNERS = Connections.Limits.of(64);
 
     private static final Duration CLOSES_WITHIN = Duration.ofSeconds(30);
     private static final Logger LOG = System.getLogger(Server.class.getName());
@@ -303,7 +306,7 @@ final class Server implements AutoCloseable {
         int loops = Math.clamp(Runtime.getRuntime().availableProcessors(), 1, MAX_LOOPS);
         var limits = FrontDoor.limits(loops);
         Future<String> deployed = vertx.deployVerticle(
-                () -> new FrontDoor(where, gateway, pages, limits, this::drain),
+                () -> FrontDoor.of(where, gateway, pages, limits, this::drain),
                 new DeploymentOptions().setInstances(loops));
         try {
             String id = await(deployed);
@@ -335,9 +338,24 @@ final class Server implements AutoCloseable {
         health.mount(router);
         api.mount(router, new Access.Owner());
         problems(router);
-        HttpServer owner = vertx.createHttpServer(new HttpServerOptions()).requestHandler(router);
+        var owner = new FrontDoor(
+                SocketAddress.domainSocketAddress(socket.toString()),
+                OWNERS,
+                () -> request -> {
+                    if (request.decoderResult().isFailure()) {
+                        ProblemJson.answer(request.response(), 400, "The request is not well-formed.");
+                        Closing.soon(request.connection());
+                    } else {
+                        router.handle(request);
+                    }
+                },
+                () -> Duration.ZERO);
         try {
-            await(owner.listen(SocketAddress.domainSocketAddress(socket.toString())));
+            String id = await(vertx.deployVerticle(owner));
+            opened(() -> {
+                await(vertx.undeploy(id));
+                Files.deleteIfExists(socket);
+            });
         } catch (CompletionException e) {
             throw new IOException(
                     "the owner's socket " + socket + " cannot be made: "
@@ -345,10 +363,6 @@ final class Server implements AutoCloseable {
                     e);
         }
         Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
-        opened(() -> {
-            await(owner.close());
-            Files.deleteIfExists(socket);
-        });
     }
 
     // ---- what others ask of a running server

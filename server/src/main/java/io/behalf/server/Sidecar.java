@@ -2,8 +2,10 @@ package io.behalf.server;
 
 import io.behalf.core.delegation.Reason;
 import io.behalf.core.delegation.Refusal;
+import io.behalf.gateway.Closing;
 import io.behalf.gateway.Codec.Note;
 import io.behalf.gateway.Codec.Rendered;
+import io.behalf.gateway.Connections;
 import io.behalf.gateway.ProblemDetails;
 import io.behalf.gateway.llm.AnthropicCodec;
 import io.behalf.gateway.llm.OpenAiCodec;
@@ -13,11 +15,10 @@ import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpClient;
 import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpHeaders;
-import io.vertx.core.http.HttpServer;
-import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.http.PoolOptions;
+import io.vertx.core.net.SocketAddress;
 import java.net.URI;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -34,10 +35,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Everything happens on the one event loop on which it listens; only renewal, which waits, is done beside it.
  */
 final class Sidecar {
-    /** Bounds of what is read before the secret is looked at. */
+    /** Of the gateway's answers. */
     static final int MAX_HEADER_BYTES = 64 << 10;
-
-    static final int MAX_TARGET_BYTES = 8 << 10;
 
     /** Connections to the gateway, and requests that wait for one. */
     static final int MAX_CONNECTIONS = 256;
@@ -57,9 +56,10 @@ final class Sidecar {
     private final RunningTask task;
     private final RunSecret secret;
     private final HttpClient client;
-    private final HttpServer server;
     private final AtomicLong calls = new AtomicLong();
-    private Set<String> hosts = Set.of();
+    private volatile Optional<String> deployment = Optional.empty();
+    private volatile int port;
+    private volatile Set<String> hosts = Set.of();
     private @Nullable Future<Void> renewing;
 
     /** Where the gateway is: as its delegations and proofs name it, without a path. */
@@ -90,30 +90,31 @@ final class Sidecar {
                         .setDecompressionSupported(false)
                         .setTcpNoDelay(true),
                 new PoolOptions().setHttp1MaxSize(MAX_CONNECTIONS).setMaxWaitQueueSize(MAX_WAITING));
-        this.server = vertx.createHttpServer(new HttpServerOptions()
-                .setMaxHeaderSize(MAX_HEADER_BYTES)
-                .setMaxInitialLineLength(MAX_TARGET_BYTES)
-                .setHttp2ClearTextEnabled(false) // an offer to switch is ignored (RFC 9110 §7.8)
-                .setDecompressionSupported(false)
-                .setCompressionSupported(false)
-                .setTcpNoDelay(true));
     }
 
     /** @param task whose delegation is for the gateway as a whole */
     static Future<Sidecar> start(Vertx vertx, Gateway gateway, RunningTask task) {
+        return start(vertx, gateway, task, Connections.Limits.of(MAX_CONNECTIONS + MAX_WAITING));
+    }
+
+    static Future<Sidecar> start(Vertx vertx, Gateway gateway, RunningTask task, Connections.Limits limits) {
         Sidecar sidecar = new Sidecar(vertx, gateway, task);
-        return sidecar.server
-                .requestHandler(sidecar::handle)
-                .listen(0, LOOPBACK)
-                .map(listening -> {
-                    int port = listening.actualPort();
-                    sidecar.hosts = Set.of(LOOPBACK + ":" + port, "localhost:" + port);
-                    return sidecar;
-                });
+        FrontDoor door = new FrontDoor(
+                SocketAddress.inetSocketAddress(0, LOOPBACK), limits, () -> sidecar::handle, () -> Duration.ZERO);
+        return vertx.deployVerticle(door).map(id -> {
+            sidecar.listens(id, door.port());
+            return sidecar;
+        });
+    }
+
+    private void listens(String id, int on) {
+        deployment = Optional.of(id);
+        port = on;
+        hosts = Set.of(LOOPBACK + ":" + on, "localhost:" + on);
     }
 
     URI address() {
-        return URI.create("http://" + LOOPBACK + ":" + server.actualPort());
+        return URI.create("http://" + LOOPBACK + ":" + port);
     }
 
     String secret() {
@@ -126,7 +127,9 @@ final class Sidecar {
     }
 
     Future<Void> close() {
-        return server.close().eventually(client::close);
+        Future<Void> closed = deployment.map(vertx::undeploy).orElse(Future.succeededFuture());
+        deployment = Optional.empty();
+        return closed.eventually(client::close);
     }
 
     private void handle(HttpServerRequest request) {
@@ -161,6 +164,9 @@ final class Sidecar {
     }
 
     private Optional<Refusal> unfit(HttpServerRequest request) {
+        if (request.decoderResult().isFailure()) {
+            return Optional.of(malformed("This is not well-formed HTTP."));
+        }
         if (!request.uri().startsWith("/")) {
             return Optional.of(malformed("This is no proxy: ask for a path."));
         }
@@ -232,7 +238,7 @@ final class Sidecar {
         if (request.isEnded()) {
             return;
         }
-        long late = vertx.setTimer(LINGER.toMillis(), _ -> request.connection().close());
+        long late = vertx.setTimer(LINGER.toMillis(), _ -> Closing.soon(request.connection()));
         request.handler(_ -> {}).endHandler(_ -> vertx.cancelTimer(late)).resume();
     }
 

@@ -2,6 +2,7 @@ package io.behalf.server;
 
 import io.behalf.core.delegation.Reason;
 import io.behalf.core.delegation.Refusal;
+import io.behalf.gateway.Closing;
 import io.behalf.sdk.Attached;
 import io.vertx.core.Future;
 import io.vertx.core.MultiMap;
@@ -287,7 +288,7 @@ final class SidecarRelay {
     /** Without a proper end, so that nobody takes what came for the whole. */
     private void cut() {
         over = true;
-        request.connection().close();
+        Closing.soon(request.connection());
     }
 
     private void gone() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.behalf.core.delegation.TaskId;
 import io.behalf.core.jose.SigningKey;
+import io.behalf.gateway.Connections;
 import io.behalf.sdk.AgentCredential;
 import io.behalf.sdk.AuthorityClient;
 import io.behalf.sdk.HeldDelegation;
@@ -17,6 +18,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -162,6 +164,39 @@ class SidecarStrangersTest {
                         now.plusSeconds(3_600),
                         Optional.of(PretendServer.RENEWAL)),
                 Optional.of(server.base() + "/gateway"));
+    }
+
+    /** Whoever holds connections of it, or says nothing on them, shuts the run's own programs out no longer than a moment. */
+    @Test
+    void neitherSilentNorManyStrangersShutTheProgramsOut() throws IOException {
+        int most = 8;
+        var limits = new Connections.Limits(most, Duration.ofSeconds(4), Duration.ofMinutes(1), Duration.ofMinutes(1));
+        Sidecar few = Sidecar.start(vertx, Sidecar.Gateway.at(server.base()), task, limits)
+                .await();
+        List<Socket> strangers = new ArrayList<>();
+        try {
+            int port = few.address().getPort();
+            for (int i = 0; i < 5 * most; i++) {
+                strangers.add(new Socket(InetAddress.getLoopbackAddress(), port));
+            }
+            String request = "GET " + MODELS + " HTTP/1.1\r\nHost: 127.0.0.1:" + port + "\r\nAuthorization: Bearer "
+                    + few.secret() + "\r\nConnection: close\r\n\r\n";
+            try (Socket program = new Socket(InetAddress.getLoopbackAddress(), port)) {
+                program.setSoTimeout((int) Duration.ofSeconds(10).toMillis());
+                program.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+                assertThat(new String(program.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+                        .startsWith("HTTP/1.1 200");
+            }
+            for (Socket stranger : strangers) {
+                stranger.setSoTimeout((int) Duration.ofSeconds(10).toMillis());
+                assertThat(stranger.getInputStream().read()).isNegative();
+            }
+        } finally {
+            for (Socket stranger : strangers) {
+                stranger.close();
+            }
+            few.close().await();
+        }
     }
 
     private Sidecar sidecar() {

@@ -10,11 +10,17 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
@@ -43,6 +49,37 @@ class SlowClientsTest {
                     socket.close();
                 }
             }
+        }
+    }
+
+    @Test
+    @Timeout(60)
+    void theOwnersSocketHasPlacesForAFewAndMakesRoomForTheNext(@TempDir Path folder) throws IOException {
+        try (RunningServer running = RunningServer.in(folder)) {
+            int asked = 2 * Server.OWNERS.most();
+            Path address = running.data().socket(Map.of());
+            List<SocketChannel> silent = new ArrayList<>();
+            try {
+                for (int i = 0; i < asked; i++) {
+                    silent.add(SocketChannel.open(UnixDomainSocketAddress.of(address)));
+                }
+                assertThat(live(address)).startsWith("HTTP/1.1 200");
+                for (SocketChannel one : silent.subList(0, asked - Server.OWNERS.most())) {
+                    assertThat(one.read(ByteBuffer.allocate(1))).isNegative();
+                }
+            } finally {
+                for (SocketChannel one : silent) {
+                    one.close();
+                }
+            }
+        }
+    }
+
+    private static String live(Path address) throws IOException {
+        try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(address))) {
+            String request = "GET " + Health.LIVE + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+            channel.write(ByteBuffer.wrap(request.getBytes(StandardCharsets.US_ASCII)));
+            return new String(Channels.newInputStream(channel).readAllBytes(), StandardCharsets.UTF_8);
         }
     }
 
