@@ -134,7 +134,7 @@ public final class Authority implements AutoCloseable {
         http.post(router, Endpoints.TOKEN, Endpoints.TOKEN, endpoints::token);
         http.post(router, Endpoints.REVOKE, Endpoints.REVOKE, endpoints::revoke);
         http.post(router, Endpoints.INTROSPECT, Endpoints.INTROSPECT, endpoints::introspect);
-        http.post(router, Logouts.PATH, Logouts.PATH, logouts::backchannel);
+        http.postApart(router, Logouts.PATH, Logouts.PATH, logouts::backchannel);
     }
 
     /** This authority's keys, as they are now. */

@@ -27,6 +27,12 @@ final class Http implements AutoCloseable {
     /** Requests at work or waiting for the store at once; more are told to come back. */
     static final int MAX_RUNNING = 256;
 
+    /**
+     * The same of one endpoint that anybody may call and that waits for others, beside those: what is held up there holds
+     * nobody up elsewhere.
+     */
+    static final int MAX_RUNNING_APART = 8;
+
     private static final Logger LOG = System.getLogger(Http.class.getName());
 
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
@@ -39,17 +45,28 @@ final class Http implements AutoCloseable {
     }
 
     void get(Router router, String path, String below, Function<Ask, Reply> endpoint) {
-        router.route(HttpMethod.GET, path).handler(context -> run(context, below, query(context.request()), endpoint));
+        router.route(HttpMethod.GET, path)
+                .handler(context -> run(context, below, query(context.request()), room, endpoint));
     }
 
     void post(Router router, String path, String below, Function<Ask, Reply> endpoint) {
+        post(router, path, below, room, endpoint);
+    }
+
+    /** For an endpoint that anybody may call: it has {@link #MAX_RUNNING_APART} places of its own. */
+    void postApart(Router router, String path, String below, Function<Ask, Reply> endpoint) {
+        post(router, path, below, new Semaphore(MAX_RUNNING_APART), endpoint);
+    }
+
+    private void post(Router router, String path, String below, Semaphore places, Function<Ask, Reply> endpoint) {
         router.route(HttpMethod.POST, path)
                 .handler(BodyHandler.create(false).setBodyLimit(MAX_BODY))
-                .handler(context -> run(context, below, body(context), endpoint))
+                .handler(context -> run(context, below, body(context), places, endpoint))
                 .failureHandler(Http::tooLarge);
     }
 
-    private void run(RoutingContext context, String path, Answer<Form> form, Function<Ask, Reply> endpoint) {
+    private void run(
+            RoutingContext context, String path, Answer<Form> form, Semaphore places, Function<Ask, Reply> endpoint) {
         HttpServerRequest request = context.request();
         if (!(form instanceof Answer.Ok<Form>(var parameters))) {
             write(
@@ -65,7 +82,7 @@ final class Http implements AutoCloseable {
                 List.copyOf(request.headers().getAll("DPoP")),
                 Optional.ofNullable(request.getCookie(cookie)).map(c -> c.getValue()),
                 request.remoteAddress().hostAddress());
-        if (!room.tryAcquire()) {
+        if (!places.tryAcquire()) {
             write(context.response(), unavailable());
             return;
         }
@@ -73,7 +90,7 @@ final class Http implements AutoCloseable {
         Handler<Reply> back = reply -> write(context.response(), reply);
         threads.execute(() -> {
             Reply reply = answer(ask, endpoint);
-            room.release();
+            places.release();
             loop.runOnContext(ignored -> back.handle(reply));
         });
     }

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,7 +27,10 @@ final class Providers {
     /** How long a discovery document and a key set are believed. */
     static final Duration METADATA_LIFE = Duration.ofMinutes(10);
 
-    /** An unknown {@code kid} makes us ask again, but not more often than this: anybody can invent a kid. */
+    /**
+     * An unknown {@code kid} makes us ask again, but not more often than this: anybody can invent a kid. It counts from
+     * the last attempt's end, also of one that failed: a provider that is away is not asked for each request.
+     */
     static final Duration REFRESH_PAUSE = Duration.ofSeconds(10);
 
     /** How far a provider's clock may be ahead. */
@@ -39,7 +43,7 @@ final class Providers {
     private final List<AuthorityConfig.Provider> providers;
     private final Fetch fetch;
     private final Clock clock;
-    private final Map<String, Known> known = new ConcurrentHashMap<>();
+    private final Map<String, Source> sources = new ConcurrentHashMap<>();
 
     Providers(List<AuthorityConfig.Provider> providers, Fetch fetch, Clock clock) {
         this.providers = providers;
@@ -81,11 +85,11 @@ final class Providers {
 
     /** Endpoints and keys; asked for anew when they are old. */
     Known known(AuthorityConfig.Provider provider) {
-        Known have = known.get(provider.name());
-        if (have != null && clock.instant().isBefore(have.fetched().plus(METADATA_LIFE))) {
-            return have;
-        }
-        return refresh(provider);
+        return source(provider).known();
+    }
+
+    private Source source(AuthorityConfig.Provider provider) {
+        return sources.computeIfAbsent(provider.name(), _ -> new Source(provider));
     }
 
     /**
@@ -147,13 +151,67 @@ final class Providers {
                     : Optional.empty();
         }
         VerificationKey key = have.keys().keys().get(kid.get());
-        if (key == null && clock.instant().isAfter(have.fetched().plus(REFRESH_PAUSE))) {
-            key = refresh(provider).keys().keys().get(kid.get());
-        }
-        return Optional.ofNullable(key);
+        return key != null
+                ? Optional.of(key)
+                : Optional.ofNullable(
+                        source(provider).newerThan(have).keys().keys().get(kid.get()));
     }
 
-    private Known refresh(AuthorityConfig.Provider provider) {
+    /** What one provider published. It is asked once at a time: whoever comes meanwhile shares what comes of it. */
+    private final class Source {
+        private final AuthorityConfig.Provider provider;
+        private final ReentrantLock asking = new ReentrantLock();
+        private volatile @Nullable Known known;
+        private Instant tried = Instant.EPOCH;
+        private boolean failed;
+
+        Source(AuthorityConfig.Provider provider) {
+            this.provider = provider;
+        }
+
+        Known known() {
+            Known have = known;
+            return have != null && isLive(have) ? have : newerThan(have);
+        }
+
+        /** What was published after this, or still this if we asked only just now. */
+        Known newerThan(@Nullable Known old) {
+            asking.lock();
+            try {
+                Known have = known;
+                if (have != null && !have.equals(old) && isLive(have)) {
+                    return have;
+                }
+                if (clock.instant().isAfter(tried.plus(REFRESH_PAUSE))) {
+                    return ask();
+                }
+                if (failed || have == null || !isLive(have)) {
+                    throw new Fetch.Unreachable(provider.name() + " gave no usable answer just now");
+                }
+                return have;
+            } finally {
+                asking.unlock();
+            }
+        }
+
+        private Known ask() {
+            failed = true;
+            try {
+                Known fresh = fetched(provider);
+                known = fresh;
+                failed = false;
+                return fresh;
+            } finally {
+                tried = clock.instant();
+            }
+        }
+
+        private boolean isLive(Known have) {
+            return clock.instant().isBefore(have.fetched().plus(METADATA_LIFE));
+        }
+    }
+
+    private Known fetched(AuthorityConfig.Provider provider) {
         Map<String, @Nullable Object> document = json(
                 provider.issuer() + (provider.issuer().endsWith("/") ? "" : "/") + ".well-known/openid-configuration");
         if (!provider.issuer().equals(document.get("issuer"))) {
@@ -162,14 +220,12 @@ final class Providers {
         }
         Map<String, @Nullable Object> jwks = json(endpoint(document, "jwks_uri"));
         try {
-            Known fresh = new Known(
+            return new Known(
                     endpoint(document, "authorization_endpoint"),
                     endpoint(document, "token_endpoint"),
                     IssuerKeys.fromJwks(jwks, ALGORITHMS),
                     jwks,
                     clock.instant());
-            known.put(provider.name(), fresh);
-            return fresh;
         } catch (Json.Malformed e) {
             throw new Fetch.Unreachable("the key set of " + provider.name() + " is none");
         }

@@ -8,8 +8,13 @@ import io.behalf.core.jose.SigningKey;
 import io.behalf.core.json.Json;
 import io.behalf.core.record.AuditRecord.Event;
 import io.behalf.core.record.AuditRecord.Lifecycle;
+import io.vertx.core.Promise;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -17,6 +22,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -241,6 +250,28 @@ class LogoutTest {
     }
 
     @Test
+    void inventedTokensDoNotTakeThePlacesOfTokenRequestsWhileTheProviderIsSlow() throws Exception {
+        AgentSide.Got first = agent.exchange("alice", Map.of());
+        world.clock.pass(Providers.METADATA_LIFE);
+        Promise<Void> provider = world.holdProvider();
+        String invented = CompactJws.sign(SigningKey.generate(), "logout+jwt", "k-invented", claims(Map.of()));
+
+        List<CompletableFuture<AgentSide.Got>> waiting = new ArrayList<>();
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            for (int i = 0; i <= Http.MAX_RUNNING; i++) {
+                waiting.add(CompletableFuture.supplyAsync(() -> AgentSide.send(unshared(invented)), threads));
+            }
+            var turnedAway = (AgentSide.Got) CompletableFuture.anyOf(waiting.toArray(CompletableFuture<?>[]::new))
+                    .get(20, TimeUnit.SECONDS);
+            assertThat(turnedAway.status()).isEqualTo(503);
+
+            assertThat(agent.renew(first.text("refresh_token"), Map.of()).status())
+                    .isEqualTo(200);
+            provider.complete();
+        }
+    }
+
+    @Test
     void refusesRequestWithoutToken() {
         AgentSide.Got got =
                 agent.send("/oauth/backchannel-logout", Map.of("x", "y"), Optional.empty(), Optional.empty());
@@ -273,6 +304,16 @@ class LogoutTest {
 
     private AgentSide.Got post(String token) {
         return agent.send(Logouts.PATH, Map.of("logout_token", token), Optional.empty(), Optional.empty());
+    }
+
+    /** On a connection of its own, unlike HTTP/2. */
+    private HttpRequest unshared(String token) {
+        return HttpRequest.newBuilder(URI.create(world.base + Logouts.PATH))
+                .version(HttpClient.Version.HTTP_1_1)
+                .timeout(Duration.ofSeconds(20))
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .POST(HttpRequest.BodyPublishers.ofString(DevelopmentProvider.query(Map.of("logout_token", token))))
+                .build();
     }
 
     /** A good token's claims for alice, with these instead; null takes one away. */

@@ -16,11 +16,17 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -31,6 +37,7 @@ import org.junit.jupiter.api.Test;
 class ProvidersTest {
     private final ManualClock clock = new ManualClock();
     private final Fetch fetch = new Fetch();
+    private final AtomicInteger documentsServed = new AtomicInteger();
     private final AtomicInteger keySetsServed = new AtomicInteger();
     private SigningKey key = SigningKey.generate();
     private final HttpServer server;
@@ -48,7 +55,10 @@ class ProvidersTest {
         issuer = "http://127.0.0.1:" + server.getAddress().getPort();
         namedIssuer = issuer;
         jwksUri = issuer + "/jwks";
-        server.createContext("/.well-known/openid-configuration", exchange -> json(exchange, document()));
+        server.createContext("/.well-known/openid-configuration", exchange -> {
+            documentsServed.incrementAndGet();
+            json(exchange, document());
+        });
         server.createContext("/jwks", exchange -> {
             keySetsServed.incrementAndGet();
             json(exchange, Map.of("keys", List.of(key.publicKey().toJwk("k-" + key.thumbprint()))));
@@ -100,6 +110,65 @@ class ProvidersTest {
             assertThat(providers.signed(forged, "subject token")).isInstanceOf(Answer.No.class);
         }
         assertThat(keySetsServed).hasValue(2);
+    }
+
+    @Test
+    void asksOnceForAllWhoNeedItAtOnce() throws Exception {
+        Providers providers = providers();
+        String token = token(Map.of());
+        int many = 8;
+        CountDownLatch came = new CountDownLatch(many);
+        server.createContext("/slow", exchange -> {
+            awaitAll(came);
+            json(exchange, Map.of("keys", List.of(key.publicKey().toJwk("k-" + key.thumbprint()))));
+        });
+        jwksUri = issuer + "/slow";
+
+        List<Future<Answer<Providers.Signed>>> answers = new ArrayList<>();
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            for (int i = 0; i < many; i++) {
+                answers.add(threads.submit(() -> {
+                    came.countDown();
+                    return providers.signed(token, "subject token");
+                }));
+            }
+        }
+
+        for (Future<Answer<Providers.Signed>> answer : answers) {
+            assertThat(answer.get()).isInstanceOf(Answer.Ok.class);
+        }
+        assertThat(documentsServed).hasValue(1);
+    }
+
+    @Test
+    void doesNotAskAgainSoonAfterAnAttemptThatFailed() {
+        Providers providers = providers();
+        namedIssuer = "https://somebody-else.test";
+        for (int i = 0; i < 3; i++) {
+            assertUnreachable(providers, token(Map.of()));
+        }
+        assertThat(documentsServed).hasValue(1);
+
+        clock.pass(Providers.REFRESH_PAUSE.plusSeconds(1));
+        namedIssuer = issuer;
+        assertThat(providers.signed(token(Map.of()), "subject token")).isInstanceOf(Answer.Ok.class);
+    }
+
+    @Test
+    void inventedKeysDoNotMakeItAskAProviderThatIsAwayAgainAndAgain() {
+        Providers providers = providers();
+        assertThat(providers.signed(token(Map.of()), "subject token")).isInstanceOf(Answer.Ok.class);
+        clock.pass(Providers.REFRESH_PAUSE.plusSeconds(1));
+        namedIssuer = "https://somebody-else.test";
+
+        for (int i = 0; i < 3; i++) {
+            assertUnreachable(
+                    providers, CompactJws.sign(SigningKey.generate(), "JWT", "k-invented-" + i, claims(Map.of())));
+        }
+        assertThat(documentsServed).hasValue(2);
+        assertThat(providers.signed(token(Map.of()), "subject token"))
+                .as("with a key that is known")
+                .isInstanceOf(Answer.Ok.class);
     }
 
     @Test
@@ -180,8 +249,19 @@ class ProvidersTest {
     }
 
     private void assertUnreachable() {
-        assertThatThrownBy(() -> providers().signed(token(Map.of()), "subject token"))
-                .isInstanceOf(Fetch.Unreachable.class);
+        assertUnreachable(providers(), token(Map.of()));
+    }
+
+    private static void assertUnreachable(Providers providers, String token) {
+        assertThatThrownBy(() -> providers.signed(token, "subject token")).isInstanceOf(Fetch.Unreachable.class);
+    }
+
+    private static void awaitAll(CountDownLatch came) {
+        try {
+            assertThat(came.await(10, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     private String token(Map<String, ? extends @Nullable Object> spoiled) {

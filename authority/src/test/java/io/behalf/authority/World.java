@@ -13,6 +13,8 @@ import io.behalf.core.delegation.Scope;
 import io.behalf.core.jose.SignatureAlgorithm;
 import io.behalf.core.jose.SigningKey;
 import io.behalf.core.json.Json;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
 import io.vertx.ext.web.Router;
@@ -59,6 +61,7 @@ final class World implements AutoCloseable {
     private SignatureAlgorithm algorithm = SignatureAlgorithm.ES256;
     private boolean allowUnbound = true;
     private Set<String> groupsRule = Set.of();
+    private volatile Future<Void> providerAnswers = Future.succeededFuture();
     Authority authority;
 
     World(Path data) {
@@ -114,6 +117,13 @@ final class World implements AutoCloseable {
         return this;
     }
 
+    /** From now on the provider does not say where it is and what its keys are, until this is completed. */
+    Promise<Void> holdProvider() {
+        Promise<Void> released = Promise.promise();
+        providerAnswers = released.future();
+        return released;
+    }
+
     /** A new process on the same data directory and ledger. */
     void restart() {
         stopAuthority();
@@ -131,6 +141,7 @@ final class World implements AutoCloseable {
     }
 
     private void mountProviders() {
+        root.route("/idp/.well-known/*").handler(context -> providerAnswers.onComplete(_ -> context.next()));
         Map.of("/idp", provider, "/partner", partner).forEach((path, each) -> {
             Router router = Router.router(vertx);
             each.mount(router, "");
