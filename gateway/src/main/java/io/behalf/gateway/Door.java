@@ -3,7 +3,6 @@ package io.behalf.gateway;
 import io.behalf.core.delegation.Checked;
 import io.behalf.core.delegation.Reason;
 import io.behalf.core.delegation.Refusal;
-import io.behalf.core.record.AuditRecord.Mode;
 import io.behalf.verifier.Presented;
 import io.behalf.verifier.TrustedIssuers;
 import io.vertx.core.MultiMap;
@@ -293,10 +292,5 @@ final class Door {
 
     private static Refusal malformed(String why) {
         return Refusal.of(Reason.REQUEST_MALFORMED, "This request cannot be decided on: " + why + ".");
-    }
-
-    /** Whether a caller without a delegation may be let through at all. */
-    static boolean observes(Route route) {
-        return route.mode() == Mode.OBSERVE;
     }
 }

@@ -31,6 +31,8 @@ final class ServeCommand implements Callable<Integer> {
     /** Held here, as the log manager does not hold it: without it the level would be forgotten. */
     private static final List<Logger> OURS = List.of(Logger.getLogger("io.behalf"));
 
+    private static final int MAX_PORT = 65_535;
+
     @Option(names = "--config", paramLabel = "FILE", description = "The configuration file.")
     private Optional<Path> config = Optional.empty();
 
@@ -53,6 +55,9 @@ final class ServeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        if (port < 1 || port > MAX_PORT) {
+            throw CommandFailed.usage("--port " + port + ": a port is a number from 1 to " + MAX_PORT + ".");
+        }
         Map<String, String> environment = System.getenv();
         DataDirectory directory = data.directory();
         Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(true));

@@ -67,7 +67,12 @@ final class TaskCommand implements Callable<Integer> {
 
         private By by() {
             if (task != null) {
-                return new By(IndexKey.TASK, task);
+                // what somebody has copied is some id of the task, whichever
+                return new By(
+                        task.startsWith("rec_")
+                                ? IndexKey.RECORD
+                                : task.startsWith("dlg_") ? IndexKey.TOKEN : IndexKey.TASK,
+                        task);
             } else if (record != null) {
                 return new By(IndexKey.RECORD, record);
             } else if (trace != null) {

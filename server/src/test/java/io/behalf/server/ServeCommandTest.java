@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What keeps a server from starting, each with its exit code and the cure. */
 class ServeCommandTest {
@@ -21,6 +23,14 @@ class ServeCommandTest {
     @BeforeEach
     void name() {
         data = folder.resolve("data");
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {-1, 0, 65_536})
+    void saysWhatAPortIs(int port) {
+        CommandRun run = CommandRun.of("serve", "--port", port, "--data", data);
+        assertThat(run.exit()).isEqualTo(Exit.USAGE);
+        assertThat(run.err()).contains("--port " + port + ": a port is a number from 1 to 65535.");
     }
 
     @Test

@@ -58,6 +58,11 @@ class TaskCommandTest {
                 .isEqualTo(text);
         assertThat(CommandRun.of("task", "--token", task.jti(), "--data", data).out())
                 .isEqualTo(text);
+        for (String copied : List.of(task.id(4), task.jti())) {
+            assertThat(CommandRun.of("task", copied, "--data", data).out())
+                    .as(copied)
+                    .isEqualTo(text);
+        }
         assertThat(CommandRun.of("task", "--tool-call", "call_2", "--data", data)
                         .out())
                 .isEqualTo(text);
