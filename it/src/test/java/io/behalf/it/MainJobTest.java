@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 @ExtendWith(RealParts.class)
 class MainJobTest {
     private static final String CHAT = "/llm/openai/v1/chat/completions";
-    private static final Pattern APPROVAL_PAGE = Pattern.compile("http://127\\.0\\.0\\.1:\\d+/oauth/authorize\\S+");
+    private static final Pattern APPROVAL_PAGE = Pattern.compile("http://127\\.0\\.0\\.1:\\d+/approve/\\S+");
     /** Tokens live 45 seconds here, and are renewed in their last third. */
     private static final Duration RENEWED_WITHIN = Duration.ofSeconds(60);
     /** Once the last open call has settled, 30 seconds at most. */

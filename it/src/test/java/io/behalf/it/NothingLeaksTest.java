@@ -32,7 +32,7 @@ class NothingLeaksTest {
     private static final String CHAT = "/llm/openai/v1/chat/completions";
     private static final String TICKET = "/http/tickets/tickets/t-103";
     private static final String PROMPT = "Zoë's notes: \"the merger\" is called off & nobody may know";
-    private static final Pattern APPROVAL_PAGE = Pattern.compile("http://127\\.0\\.0\\.1:\\d+/oauth/authorize\\S+");
+    private static final Pattern APPROVAL_PAGE = Pattern.compile("http://127\\.0\\.0\\.1:\\d+/approve/\\S+");
     private static final Pattern RUN_KEY = Pattern.compile("(?:^|\0)BEHALF_KEY=([^\0]+)");
 
     /** A provider that nobody can reach. */

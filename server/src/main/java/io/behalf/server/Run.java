@@ -12,6 +12,7 @@ import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
 import java.io.PrintWriter;
 import java.net.URI;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
@@ -21,6 +22,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
 /**
@@ -45,13 +47,6 @@ record Run(
         environment = Map.copyOf(environment);
     }
 
-    private record Approval(ApprovalRequest request, String code) {
-        @Override
-        public String toString() {
-            return "Approval"; // the code is a credential
-        }
-    }
-
     /**
      * @param requireCalls whether a program that made no call has failed
      * @return the program's exit code
@@ -60,7 +55,7 @@ record Run(
     int go(BehalfTask wanted, RunProgram program, boolean requireCalls) throws InterruptedException {
         Vertx vertx = vertx();
         try {
-            Approval approval = approval(vertx, wanted);
+            ApprovalListener.Came.Approved approval = approval(vertx, wanted);
             try (Signals signals = Signals.take()) { // from here on there is a task to be ended
                 HeldDelegation held = granted(authority.approved(approval.request(), approval.code()));
                 tellOf(held, wanted);
@@ -85,20 +80,21 @@ record Run(
 
     // ---- the person's approval
 
-    private Approval approval(Vertx vertx, BehalfTask wanted) throws InterruptedException {
-        ApprovalListener listener = ApprovalListener.open(vertx);
+    private ApprovalListener.Came.Approved approval(Vertx vertx, BehalfTask wanted) throws InterruptedException {
+        ApprovalListener listener = ApprovalListener.open(vertx, server.issuer(), Clock.systemUTC());
+        Supplier<Answer<ApprovalRequest>> request =
+                () -> authority.requestApproval(wanted, listener.redirect(), Optional.of(server.audience()));
         try {
-            ApprovalRequest request =
-                    granted(authority.requestApproval(wanted, listener.redirect(), Optional.of(server.audience())));
-            told.println("To approve the task, open this page before " + local(request.expires()) + ":");
-            told.println("  " + request.page());
+            listener.expect(granted(request.get()), request); // what nobody may grant is told before anybody is asked
+            told.println("To approve the task, open this page:");
+            told.println("  " + listener.page());
             told.flush();
-            browser.accept(request.page());
-            ApprovalListener.Came came = listener.await(request, server.issuer(), patience)
+            browser.accept(listener.page());
+            ApprovalListener.Came came = listener.await(patience)
                     .orElseThrow(() -> CommandFailed.no("Nobody has answered within " + patience.toMinutes()
                             + " minutes, so the program was not started. Run the command again."));
             return switch (came) {
-                case ApprovalListener.Came.Approved(String code) -> new Approval(request, code);
+                case ApprovalListener.Came.Approved approved -> approved;
                 case ApprovalListener.Came.Denied(String error, String description) ->
                     throw CommandFailed.no("Not approved, so the program was not started: "
                             + StoryText.clean(description.isBlank() ? error : description));

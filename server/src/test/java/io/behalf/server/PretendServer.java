@@ -44,6 +44,9 @@ final class PretendServer implements AutoCloseable {
     final AtomicInteger tokens = new AtomicInteger();
     private volatile Handler<HttpServerRequest> gateway = request -> answer(request, 200, "text/plain", "fine");
     private volatile int tokenSeconds = 300;
+    /** Seconds that a pushed request is good for. */
+    volatile long pushedLife = 90;
+
     private volatile boolean personRefuses;
     private final Map<String, Denial> denials = new ConcurrentHashMap<>();
 
@@ -139,7 +142,8 @@ final class PretendServer implements AutoCloseable {
 
     private Map<String, @Nullable Object> reply(Form form) {
         return switch (form.path()) {
-            case "/oauth/par" -> Map.of("request_uri", "urn:ietf:params:oauth:request_uri:one", "expires_in", 90L);
+            case "/oauth/par" ->
+                Map.of("request_uri", "urn:ietf:params:oauth:request_uri:one", "expires_in", pushedLife);
             case "/oauth/token" -> granted();
             default -> Map.of();
         };
@@ -149,7 +153,7 @@ final class PretendServer implements AutoCloseable {
     private void approve(HttpServerRequest request) {
         Form pushed = forms.stream()
                 .filter(f -> f.path().equals("/oauth/par"))
-                .findFirst()
+                .reduce((_, later) -> later)
                 .orElseThrow();
         String answer =
                 personRefuses ? "error=access_denied&error_description=" + encode("alice said no.") : "code=" + CODE;

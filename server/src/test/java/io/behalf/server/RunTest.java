@@ -109,7 +109,21 @@ class RunTest {
         assertThat(form("/oauth/token"))
                 .containsEntry("grant_type", "authorization_code")
                 .containsEntry("code", PretendServer.CODE);
-        assertThat(told.toString()).contains(server.base() + "/oauth/authorize?client_id=local&request_uri=urn");
+    }
+
+    /** The authority's request is over before anybody could open it: the page makes another. */
+    @Test
+    void waitsForWhoComesLate() throws Exception {
+        server.pushedLife = 1;
+
+        assertThat(run("true")).isZero();
+
+        assertThat(server.forms)
+                .filteredOn(form -> form.path().equals("/oauth/par"))
+                .hasSize(2);
+        assertThat(told.toString())
+                .containsPattern("  http://127\\.0\\.0\\.1:[0-9]+/approve/[A-Za-z0-9_-]{43}\n")
+                .doesNotContain("/oauth/authorize");
     }
 
     @Test

@@ -21,7 +21,7 @@ import java.util.stream.Stream;
 /** {@code behalf run} as somebody types it, with alice reading what it prints. */
 final class TypedRun {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
-    private static final Pattern PAGE = Pattern.compile("  (http://\\S+/oauth/authorize\\?\\S+)\\s");
+    private static final Pattern PAGE = Pattern.compile("  (http://\\S+/approve/\\S+)\\s");
     private static final Pattern TASK = Pattern.compile("Task (tsk_\\w+) has ended");
 
     private TypedRun() {}
