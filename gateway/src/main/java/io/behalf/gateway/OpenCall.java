@@ -197,7 +197,7 @@ final class OpenCall {
         items = seen.items() < 0 ? items : seen.items();
         asked.addAll(seen.asked());
         for (Tally.Planned plan : seen.planned()) {
-            String argumentsMac = macs.of(plan.arguments());
+            Optional<String> argumentsMac = plan.arguments().map(arguments -> macs.of(arguments));
             toolCalls.add(new ToolCall(plan.id(), plan.name(), argumentsMac));
             if (intent.admitted.basis() instanceof Basis.Delegated d) {
                 d.task().plans().add(intent.record, plan.id(), plan.name(), argumentsMac);

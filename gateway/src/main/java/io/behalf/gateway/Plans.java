@@ -8,7 +8,8 @@ import java.util.Optional;
 
 /**
  * The tool calls that models planned in one task, newest first, and which of them were claimed by the call that carries
- * them out. Ids and names are as they stand in records, so that long ones take no more room. Thread-safe; the lock is held for a walk over a bounded list.
+ * them out. Ids and names are as they stand in records, so that long ones take no more room. Thread-safe; the lock is
+ * held for a walk over a bounded list.
  */
 final class Plans {
     /** Plans remembered; older ones are forgotten, and a call that claims them stands without its link. */
@@ -22,10 +23,10 @@ final class Plans {
 
         final String toolCallId;
         final String name;
-        final String argumentsMac;
+        final Optional<String> argumentsMac;
         boolean claimed;
 
-        Plan(String record, String toolCallId, String name, String argumentsMac) {
+        Plan(String record, String toolCallId, String name, Optional<String> argumentsMac) {
             this.record = record;
             this.toolCallId = toolCallId;
             this.name = name;
@@ -33,7 +34,8 @@ final class Plans {
         }
     }
 
-    synchronized void add(String record, String toolCallId, String name, String argumentsMac) {
+    /** @param argumentsMac empty where its arguments are not known to their end: then it can be claimed by its id alone */
+    synchronized void add(String record, String toolCallId, String name, Optional<String> argumentsMac) {
         newestFirst.addFirst(new Plan(record, toolCallId, name, argumentsMac));
         if (newestFirst.size() > MAX_PLANS) {
             newestFirst.removeLast();
@@ -55,7 +57,7 @@ final class Plans {
     synchronized Optional<PlannedBy> claimByArguments(String name, String argumentsMac) {
         for (Iterator<Plan> all = newestFirst.iterator(); all.hasNext(); ) {
             Plan plan = all.next();
-            if (!plan.claimed && plan.name.equals(name) && plan.argumentsMac.equals(argumentsMac)) {
+            if (!plan.claimed && plan.name.equals(name) && plan.argumentsMac.equals(Optional.of(argumentsMac))) {
                 plan.claimed = true;
                 return Optional.of(new PlannedBy(plan.record, PlannedBy.Match.ARGUMENTS));
             }

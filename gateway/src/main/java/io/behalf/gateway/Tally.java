@@ -5,6 +5,7 @@ import io.behalf.core.record.RecordEncoder;
 import io.vertx.core.buffer.Buffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,9 +66,9 @@ public record Tally(@Nullable Usage usage, List<Planned> planned, List<String> a
     /**
      * A tool call that a model's reply planned, its id and name as they would stand in a record: a reply may make them long.
      *
-     * @param arguments as an RFC 8785 form, or as sent where they are no JSON
+     * @param arguments as an RFC 8785 form, or as sent where they are no JSON; empty where they are longer than is kept
      */
-    public record Planned(String id, String name, Buffer arguments) {
+    public record Planned(String id, String name, Optional<Buffer> arguments) {
         public Planned {
             id = RecordEncoder.bounded(id);
             name = RecordEncoder.bounded(name);

@@ -110,7 +110,7 @@ class ModelStreamTest {
             assertThat(outcome.responseMac()).isEqualTo(new Macs(World.MAC_KEY).of(provider.whole()));
             assertThat(outcome.toolCalls()).singleElement().satisfies(call -> {
                 assertThat(call.id()).isEqualTo("call_1");
-                assertThat(call.argumentsMac()).isEqualTo(new Macs(World.MAC_KEY).of("{\"a\":1}"));
+                assertThat(call.argumentsMac()).contains(new Macs(World.MAC_KEY).of("{\"a\":1}"));
             });
         });
     }

@@ -75,7 +75,7 @@ class OpenAiChatTest {
         assertThat(outcome.outcome().toolCalls()).singleElement().satisfies(call -> {
             assertThat(call.id()).isEqualTo("call_1");
             assertThat(call.name()).isEqualTo("echo");
-            assertThat(call.argumentsMac()).isEqualTo(mac("{\"a\":true,\"n\":1.5}"));
+            assertThat(call.argumentsMac()).contains(mac("{\"a\":true,\"n\":1.5}"));
         });
         assertThat(world.task(delegation).tokens()).isEqualTo(18);
         assertThat(world.task(delegation).idle()).isTrue();

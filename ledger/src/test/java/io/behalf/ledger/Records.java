@@ -62,7 +62,7 @@ final class Records {
                         -1,
                         Optional.of(new AuditRecord.Usage(120, 80)),
                         List.of(new AuditRecord.ToolCall(
-                                "call_" + random.nextInt(1_000_000), "read_file", "c".repeat(64))),
+                                "call_" + random.nextInt(1_000_000), "read_file", Optional.of("c".repeat(64)))),
                         List.of(),
                         Optional.empty()));
     }

@@ -9,6 +9,7 @@ import io.behalf.core.record.AuditRecord.Call;
 import io.behalf.core.record.AuditRecord.Decided;
 import io.behalf.core.record.AuditRecord.Ended;
 import io.behalf.core.record.AuditRecord.Held;
+import io.behalf.core.record.AuditRecord.ToolCall;
 import io.behalf.core.record.AuditRecord.Trace;
 import io.behalf.core.record.RecordEncoder;
 import io.behalf.server.TaskStory.Agent;
@@ -303,15 +304,20 @@ final class StoryJson {
         if (!outcome.toolCalls().isEmpty()) {
             out.put(
                     "tool_calls",
-                    outcome.toolCalls().stream()
-                            .map(call ->
-                                    Map.of("id", call.id(), "name", call.name(), "arguments_mac", call.argumentsMac()))
-                            .toList());
+                    outcome.toolCalls().stream().map(StoryJson::planned).toList());
         }
         if (!outcome.asked().isEmpty()) {
             out.put("asked", outcome.asked());
         }
         outcome.plan().ifPresent(plan -> out.put("plan", Map.of("checked", plan.checked(), "outside", plan.outside())));
+    }
+
+    private static Map<String, @Nullable Object> planned(ToolCall call) {
+        Map<String, @Nullable Object> out = new LinkedHashMap<>();
+        out.put("id", call.id());
+        out.put("name", call.name());
+        call.argumentsMac().ifPresent(mac -> out.put("arguments_mac", mac));
+        return out;
     }
 
     private static Map<String, @Nullable Object> said(Said said) {

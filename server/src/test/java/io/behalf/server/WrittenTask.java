@@ -80,8 +80,9 @@ final class WrittenTask {
     void whole() {
         approved(Map.of("subject_commitment", "ab".repeat(32), "task_s256", "t".repeat(43)));
         issued();
-        String plan = model(
-                List.of(new ToolCall("call_1", "tickets.search", MAC), new ToolCall("call_2", "tickets.search", MAC)));
+        String plan = model(List.of(
+                new ToolCall("call_1", "tickets.search", Optional.of(MAC)),
+                new ToolCall("call_2", "tickets.search", Optional.of(MAC))));
         tool("tickets.search", "call_1", Optional.of(new PlannedBy(plan, PlannedBy.Match.ID)), List.of(AGENT));
         refused("customers", "customers.get", "scope_exceeded");
         change(Event.LOGOUT_SEEN, "system", Map.of());

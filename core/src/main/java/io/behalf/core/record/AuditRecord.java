@@ -292,8 +292,13 @@ public sealed interface AuditRecord {
         }
     }
 
-    /** @param argumentsMac HMAC of the RFC 8785 form of the arguments under the task's key */
-    record ToolCall(String id, String name, String argumentsMac) {}
+    /**
+     * A tool call that a reply planned.
+     *
+     * @param argumentsMac HMAC of the RFC 8785 form of the arguments under the task's key; empty where they were too long to
+     *     be put together, so that nothing but the id can lead back here
+     */
+    record ToolCall(String id, String name, Optional<String> argumentsMac) {}
 
     /** How many planned tool calls were held against the scope, and how many lay outside. */
     record Plan(long checked, long outside) {}

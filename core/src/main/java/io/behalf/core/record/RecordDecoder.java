@@ -140,7 +140,7 @@ public final class RecordDecoder {
     private static Ended ended(Fields f) throws Json.Malformed {
         List<AuditRecord.ToolCall> calls = new ArrayList<>();
         for (Fields t : f.optionalObjects("tool_calls")) {
-            calls.add(new AuditRecord.ToolCall(t.string("id"), t.string("name"), t.string("arguments_mac")));
+            calls.add(new AuditRecord.ToolCall(t.string("id"), t.string("name"), t.optionalString("arguments_mac")));
         }
         Optional<Fields> usage = f.optionalObject("usage");
         Optional<Fields> plan = f.optionalObject("plan");

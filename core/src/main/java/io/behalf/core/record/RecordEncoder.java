@@ -331,7 +331,7 @@ public final class RecordEncoder {
 
     private static void toolCall(CanonicalWriter out, AuditRecord.ToolCall t) {
         out.beginObject();
-        text(out, "arguments_mac", t.argumentsMac());
+        t.argumentsMac().ifPresent(mac -> text(out, "arguments_mac", mac));
         text(out, "id", t.id());
         text(out, "name", t.name());
         out.endObject();

@@ -98,7 +98,8 @@ final class RecordEncoderTest {
 
     @Test
     void fiveThousandHostileToolCallsFitAndAreCounted() throws Exception {
-        ToolCall worst = new ToolCall("\u0001".repeat(42), "\u0002".repeat(42), MAC); // 252 bytes each when escaped
+        ToolCall worst =
+                new ToolCall("\u0001".repeat(42), "\u0002".repeat(42), Optional.of(MAC)); // 252 bytes each when escaped
         AuditRecord record = outcome(Collections.nCopies(5_000, worst), "\u0003".repeat(42));
 
         byte[] bytes = encode(record, 1, null);
@@ -113,9 +114,9 @@ final class RecordEncoderTest {
 
     @Test
     void digestOfWhatWasLeftOutDependsOnAllOfIt() throws Exception {
-        List<ToolCall> many = Collections.nCopies(100, new ToolCall("a", "b", MAC));
+        List<ToolCall> many = Collections.nCopies(100, new ToolCall("a", "b", Optional.of(MAC)));
         List<ToolCall> other = new ArrayList<>(many);
-        other.set(99, new ToolCall("a", "c", MAC));
+        other.set(99, new ToolCall("a", "c", Optional.of(MAC)));
 
         assertThat(omitted(many)).isNotEqualTo(omitted(other));
     }

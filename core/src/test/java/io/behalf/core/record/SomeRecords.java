@@ -142,7 +142,7 @@ final class SomeRecords {
     private Ended ended() {
         List<ToolCall> calls = new ArrayList<>();
         for (int i = random.nextInt(most + 1); i > 0; i--) {
-            calls.add(new ToolCall(text(), text(), hex()));
+            calls.add(new ToolCall(text(), text(), maybe(this::hex)));
         }
         return new Ended(
                 oneOf(Sent.values()),

@@ -43,7 +43,7 @@ public final class AnthropicCodec extends ModelCodec {
                 planned.add(new Tally.Planned(
                         Fields.string(one, "id").orElse(""),
                         Fields.string(one, "name").orElse(""),
-                        Arguments.canonical(one.get("input"))));
+                        Optional.of(Arguments.canonical(one.get("input")))));
             }
         }
         return usage(answer, 0).plus(Tally.planned(planned));

@@ -1,13 +1,11 @@
 package io.behalf.gateway.llm;
 
 import io.behalf.core.record.RecordEncoder;
-import io.behalf.gateway.Arguments;
 import io.behalf.gateway.EventStream.Frame;
 import io.behalf.gateway.Fields;
 import io.behalf.gateway.StreamReading;
 import io.behalf.gateway.Tally;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -15,16 +13,13 @@ import java.util.TreeMap;
 
 /** A streamed message: {@code message_start}, content blocks, {@code message_delta}, {@code message_stop}. */
 final class AnthropicStream extends StreamReading {
-    /** Characters of the input of all calls that are put together; a call whose own exceeds them is not linked. */
-    private static final int MAX_ARGUMENTS = 8 << 20;
-
     private static final byte[] TEXT = "\"text_delta\"".getBytes(StandardCharsets.US_ASCII);
 
     private final Map<Long, Block> building = new TreeMap<>();
     private long inputTokens;
-    private int collected;
+    private final ArgumentRoom room = new ArgumentRoom();
 
-    private record Block(String id, String name, StringBuilder input) {}
+    private record Block(String id, String name, ArgumentRoom.Text input) {}
 
     @Override
     protected Seen event(Frame frame) {
@@ -56,7 +51,7 @@ final class AnthropicStream extends StreamReading {
             Block begun = new Block(
                     RecordEncoder.bounded(Fields.string(block, "id").orElse("")),
                     RecordEncoder.bounded(Fields.string(block, "name").orElse("")),
-                    new StringBuilder());
+                    room.new Text());
             Block before = building.put(Fields.number(data, "index", 0), begun);
             return before == null ? Seen.NOTHING : Seen.pass(planned(List.of(before)));
         }
@@ -66,12 +61,7 @@ final class AnthropicStream extends StreamReading {
     private Seen blockGrew(Map<?, ?> data) {
         Block block = building.get(Fields.number(data, "index", 0));
         if (block != null) {
-            Fields.string(Fields.object(data, "delta"), "partial_json")
-                    .filter(more -> collected + more.length() <= MAX_ARGUMENTS)
-                    .ifPresent(more -> {
-                        block.input.append(more);
-                        collected += more.length();
-                    });
+            Fields.string(Fields.object(data, "delta"), "partial_json").ifPresent(block.input::add);
         }
         return Seen.NOTHING;
     }
@@ -85,11 +75,8 @@ final class AnthropicStream extends StreamReading {
     }
 
     private Tally planned(Collection<Block> whole) {
-        List<Tally.Planned> calls = new ArrayList<>(whole.size());
-        for (Block block : whole) {
-            collected -= block.input.length();
-            calls.add(new Tally.Planned(block.id, block.name, Arguments.canonical(block.input.toString())));
-        }
-        return Tally.planned(calls);
+        return Tally.planned(whole.stream()
+                .map(block -> new Tally.Planned(block.id, block.name, block.input.whole()))
+                .toList());
     }
 }

@@ -59,7 +59,7 @@ public final class OpenAiCodec extends ModelCodec {
         return new Tally.Planned(
                 Fields.string(call, "id").orElse(""),
                 Fields.string(function, "name").orElse(""),
-                Arguments.canonical(arguments));
+                Optional.of(Arguments.canonical(arguments)));
     }
 
     static Tally usage(Map<?, ?> answer) {

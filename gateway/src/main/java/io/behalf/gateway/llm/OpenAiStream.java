@@ -1,7 +1,6 @@
 package io.behalf.gateway.llm;
 
 import io.behalf.core.record.RecordEncoder;
-import io.behalf.gateway.Arguments;
 import io.behalf.gateway.EventStream.Frame;
 import io.behalf.gateway.Fields;
 import io.behalf.gateway.StreamReading;
@@ -18,9 +17,6 @@ import java.util.TreeMap;
  * an error.
  */
 final class OpenAiStream extends StreamReading {
-    /** Characters of the arguments of all calls that are put together; a call whose own exceed them is not linked. */
-    private static final int MAX_ARGUMENTS = 8 << 20;
-
     private static final byte[] TOOL_CALLS = "\"tool_calls\"".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] USAGE = "\"usage\"".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] FINISH = "\"finish_reason\"".getBytes(StandardCharsets.US_ASCII);
@@ -29,18 +25,15 @@ final class OpenAiStream extends StreamReading {
     /** By choice and index: the order in which the reply counts them. */
     private final Map<Long, Call> building = new TreeMap<>();
 
-    /** Calls whose place another one has taken. */
-    private final List<Tally.Planned> whole = new ArrayList<>(0);
+    private final ArgumentRoom room = new ArgumentRoom();
 
-    private int collected;
-
-    private static final class Call {
+    private final class Call {
         String id = "";
         String name = "";
-        final StringBuilder arguments = new StringBuilder();
+        final ArgumentRoom.Text arguments = room.new Text();
 
         Tally.Planned planned() {
-            return new Tally.Planned(id, name, Arguments.canonical(arguments.toString()));
+            return new Tally.Planned(id, name, arguments.whole());
         }
     }
 
@@ -48,7 +41,7 @@ final class OpenAiStream extends StreamReading {
     protected Seen event(Frame frame) {
         byte[] bytes = frame.bytes();
         if (frame.data().equals("[DONE]")) {
-            return Seen.last(planned());
+            return Seen.last(Tally.planned(planned()));
         }
         if (!contains(bytes, TOOL_CALLS)
                 && !contains(bytes, USAGE)
@@ -58,18 +51,24 @@ final class OpenAiStream extends StreamReading {
         }
         Map<?, ?> chunk = Fields.objectOrNothing(frame.data().getBytes(StandardCharsets.UTF_8));
         boolean finished = chunk.containsKey("error");
+        List<Tally.Planned> whole = new ArrayList<>(0);
         for (Object choice : Fields.list(chunk, "choices")) {
             if (choice instanceof Map<?, ?> one) {
-                collect(one);
+                whole.addAll(collected(one));
                 finished |= one.get("finish_reason") instanceof String;
             }
         }
         // a client may carry the calls out as soon as it reads that they are whole, before [DONE]
-        Tally seen = OpenAiCodec.usage(chunk).plus(finished ? planned() : Tally.NONE);
+        if (finished) {
+            whole.addAll(planned());
+        }
+        Tally seen = OpenAiCodec.usage(chunk).plus(Tally.planned(whole));
         return finished ? Seen.mayEnd(seen) : Seen.pass(seen);
     }
 
-    private void collect(Map<?, ?> choice) {
+    /** @return calls whose place another one has taken: there are providers that count none */
+    private List<Tally.Planned> collected(Map<?, ?> choice) {
+        List<Tally.Planned> whole = new ArrayList<>(0);
         for (Object delta : Fields.list(Fields.object(choice, "delta"), "tool_calls")) {
             if (delta instanceof Map<?, ?> part) {
                 long place = (Fields.number(choice, "index", 0) << 32) + Fields.number(part, "index", 0);
@@ -78,7 +77,7 @@ final class OpenAiStream extends StreamReading {
                         .map(RecordEncoder::bounded);
                 Call before = building.get(place);
                 if (before != null && id.isPresent() && !before.id.isEmpty() && !before.id.equals(id.get())) {
-                    whole.add(before.planned()); // another call in its place: there are providers that count none
+                    whole.add(before.planned());
                     building.remove(place);
                 }
                 if (!building.containsKey(place)) {
@@ -90,22 +89,17 @@ final class OpenAiStream extends StreamReading {
                 Fields.string(function, "name").ifPresent(name -> call.name = RecordEncoder.bounded(name));
                 Fields.string(function, "arguments")
                         .or(() -> Fields.string(function, "input"))
-                        .filter(more -> collected + more.length() <= MAX_ARGUMENTS)
-                        .ifPresent(more -> {
-                            call.arguments.append(more);
-                            collected += more.length();
-                        });
+                        .ifPresent(call.arguments::add);
             }
         }
+        return whole;
     }
 
     /** The calls put together since the last time. */
-    private Tally planned() {
-        building.values().forEach(call -> whole.add(call.planned()));
-        Tally planned = Tally.planned(whole);
+    private List<Tally.Planned> planned() {
+        List<Tally.Planned> whole =
+                building.values().stream().map(Call::planned).toList();
         building.clear();
-        whole.clear();
-        collected = 0;
-        return planned;
+        return whole;
     }
 }
