@@ -165,7 +165,9 @@ class McpTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "[]",
                 "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]",
+                "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"},{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}]",
                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"method\":\"tools/call\"}",
                 "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"ping\"}",
                 "{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"ping\"}",
@@ -423,6 +425,20 @@ class McpTest {
     private AuditRecord.Intent ofAction(String action) throws InterruptedException {
         return world.await(
                 AuditRecord.Intent.class, intent -> intent.call().action().equals(action));
+    }
+
+    @Test
+    void anEndlessLineOfItsStreamIsTheServersFault() throws Exception {
+        world.upstream.answers((_, response) -> withoutLineEnd(
+                response.putHeader("content-type", "text/event-stream").setChunked(true)));
+
+        Wire.Answer answer = call(tool("echo", "{}"), "");
+        assertThat(answer.body()).contains("upstream_unavailable").doesNotContain("xxx");
+        assertThat(world.outcome().outcome().end()).isEqualTo(End.CUT_BY_UPSTREAM);
+    }
+
+    private static void withoutLineEnd(HttpServerResponse response) {
+        response.write("x".repeat(1 << 16)).onSuccess(_ -> withoutLineEnd(response));
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.behalf.core.delegation.Reason;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.util.Arrays;
@@ -19,7 +20,7 @@ class ReasonsPageTest {
             Pattern.compile("(?m)^## (\\w+)\\n\\n[^\\n]+\\n\\n- Cause: [^\\n]+\\n- Cure: [^\\n]+$");
 
     @Test
-    void listsEveryReasonWithItsStatus() throws IOException {
+    void listsEveryReasonWithItsStatus() {
         assertThat(ROW.matcher(page()).results().map(row -> row.group(1) + " " + row.group(2)))
                 .containsExactlyElementsOf(Arrays.stream(Reason.values())
                         .map(reason -> reason.code() + " " + reason.status())
@@ -27,14 +28,14 @@ class ReasonsPageTest {
     }
 
     @Test
-    void saysOfEveryReasonWhatItMeansItsCauseAndItsCure() throws IOException {
+    void saysOfEveryReasonWhatItMeansItsCauseAndItsCure() {
         assertThat(SECTION.matcher(page()).results().map(section -> section.group(1)))
                 .containsExactlyElementsOf(
                         Arrays.stream(Reason.values()).map(Reason::code).toList());
     }
 
     @Test
-    void namesATestOfItsOwnForEach() throws IOException {
+    void namesATestOfItsOwnForEach() {
         List<String> tests =
                 ROW.matcher(page()).results().map(row -> row.group(3)).toList();
 
@@ -42,10 +43,24 @@ class ReasonsPageTest {
         assertThat(Arrays.stream(ReasonsTest.class.getDeclaredMethods())
                         .filter(method -> method.isAnnotationPresent(Test.class))
                         .map(Method::getName))
-                .containsAll(tests);
+                .containsExactlyInAnyOrderElementsOf(tests);
     }
 
-    private static String page() throws IOException {
-        return Files.readString(Checkout.file("docs/reasons.md"));
+    /** The reason for which the page names this test. */
+    static Reason reasonOf(String test) {
+        return ROW.matcher(page())
+                .results()
+                .filter(row -> row.group(3).equals(test))
+                .map(row -> Reason.of(row.group(1)))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("docs/reasons.md does not name " + test));
+    }
+
+    private static String page() {
+        try {
+            return Files.readString(Checkout.file("docs/reasons.md"));
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        }
     }
 }

@@ -6,7 +6,6 @@ import static io.behalf.it.PretendDeployment.TICKET;
 import static io.behalf.it.PretendDeployment.details;
 import static io.behalf.it.PretendDeployment.permissions;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.behalf.core.delegation.Reason;
@@ -19,14 +18,19 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -41,6 +45,9 @@ class ReasonsTest {
             {"service": "tickets", "actions": ["read", "write", "delete", "replace"]}""");
 
     private static final Path STRACE = Path.of("/usr/bin/strace");
+
+    /** The reasons of the test at hand. */
+    private static final Set<Reason> TOLD = EnumSet.noneOf(Reason.class);
 
     @TempDir
     static Path folder;
@@ -59,9 +66,22 @@ class ReasonsTest {
         deployment.close();
     }
 
+    @BeforeEach
+    void nothingWasTold() {
+        TOLD.clear();
+    }
+
     @AfterEach
     void nothingHasReachedTheUpstream() {
         assertThat(deployment.upstream().taken()).isEmpty();
+    }
+
+    /** So that the page cannot name a test that is about something else. */
+    @AfterEach
+    void thePageNamesThisTestForWhatWasTold(TestInfo test) {
+        assertThat(TOLD)
+                .contains(ReasonsPageTest.reasonOf(
+                        test.getTestMethod().orElseThrow().getName()));
     }
 
     @Test
@@ -312,14 +332,18 @@ class ReasonsTest {
         }
     }
 
+    static boolean aDiskCanBeMadeToFail() {
+        return Files.exists(STRACE);
+    }
+
     /** The disk fails under the server: what cannot be recorded is not done. */
     @Test
+    @EnabledIf("aDiskCanBeMadeToFail")
     void refusesWhenItCannotBeRecorded(@TempDir Path another) throws Exception {
-        assumeThat(STRACE).exists();
         try (var failing = PretendDeployment.start(another);
                 var agent = failing.agent(READ_TICKETS);
                 var disk = failing.server().withFailingDisk(STRACE)) {
-            RefusalAssert.problem(failing.server(), agent.get(TICKET), Reason.RECORD_UNAVAILABLE)
+            problem(failing.server(), agent.get(TICKET), Reason.RECORD_UNAVAILABLE)
                     .onlyCounted();
             assertThat(failing.upstream().taken()).isEmpty();
             assertThat(disk.output()).contains("EIO");
@@ -357,10 +381,16 @@ class ReasonsTest {
     }
 
     private static RefusalAssert problem(HttpResponse<String> answer, Reason reason) {
-        return RefusalAssert.problem(server, answer, reason);
+        return problem(server, answer, reason);
+    }
+
+    private static RefusalAssert problem(BehalfServer of, HttpResponse<String> answer, Reason reason) {
+        TOLD.add(reason);
+        return RefusalAssert.problem(of, answer, reason);
     }
 
     private static RefusalAssert modelError(HttpResponse<String> answer, Reason reason) {
+        TOLD.add(reason);
         return RefusalAssert.modelError(server, answer, reason);
     }
 
