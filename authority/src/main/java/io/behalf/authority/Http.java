@@ -62,7 +62,7 @@ final class Http implements AutoCloseable {
         router.route(HttpMethod.POST, path)
                 .handler(BodyHandler.create(false).setBodyLimit(MAX_BODY))
                 .handler(context -> run(context, below, body(context), places, endpoint))
-                .failureHandler(Http::tooLarge);
+                .failureHandler(Http::unread);
     }
 
     private void run(
@@ -127,11 +127,14 @@ final class Http implements AutoCloseable {
         return Form.parse(body == null ? "" : body);
     }
 
-    private static void tooLarge(RoutingContext context) {
+    /** Of a request whose body nobody read: it is too large, or there is no room for it. */
+    private static void unread(RoutingContext context) {
         if (context.statusCode() == 413) {
             write(
                     context.response(),
                     Reply.json(413, Map.of("error", "invalid_request", "error_description", "The body is too large.")));
+        } else if (context.statusCode() == 503) {
+            write(context.response(), unavailable());
         } else {
             context.next();
         }

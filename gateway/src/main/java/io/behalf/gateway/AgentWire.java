@@ -222,18 +222,21 @@ final class AgentWire {
                     .ifPresent(seconds -> headers.set(HttpHeaders.RETRY_AFTER, String.valueOf(seconds)));
         }
         if (!request.isEnded()) {
-            leaveBody(headers);
+            leaveBody(headers, refusal);
         }
         return response.end(rendered.body()).otherwiseEmpty();
     }
 
-    private void leaveBody(MultiMap headers) {
+    private void leaveBody(MultiMap headers, Refusal refusal) {
         String length = request.getHeader(HttpHeaders.CONTENT_LENGTH);
         boolean brief = length != null
                 && length.length() < 6
                 && length.matches("[0-9]+")
                 && Long.parseLong(length) <= MAX_DRAINED_BYTES;
-        if (brief && request.getHeader(HttpHeaders.EXPECT) == null) {
+        if (refusal.retryAfterSeconds().isPresent()) { // the rest of the body is sent with the next attempt
+            headers.set(HttpHeaders.CONNECTION, "close");
+            Closing.afterGrace(request.connection());
+        } else if (brief && request.getHeader(HttpHeaders.EXPECT) == null) {
             request.handler(_ -> {});
         } else {
             headers.set(HttpHeaders.CONNECTION, "close");

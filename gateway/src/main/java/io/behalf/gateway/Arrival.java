@@ -27,6 +27,11 @@ record Arrival(
         String address,
         TraceContext trace,
         HttpServerRequest request) {
+    private static final Refusal NO_ROOM = Refusal.of(
+                    Reason.LIMIT_EXCEEDED,
+                    "The gateway holds as many bytes of requests as it can, of this agent or of all. Try again in a moment.")
+            .retryAfter(BodyRoom.RETRY_AFTER_SECONDS);
+
     /**
      * A caller's credential that is not a delegation.
      *
@@ -49,24 +54,33 @@ record Arrival(
         return passage.route();
     }
 
-    /** Asks for the body, which nobody has seen until now, and reads it whole. */
-    Future<Checked<Inbound>> read(Vertx vertx, Duration within) {
+    /**
+     * Asks for the body, which nobody has seen until now, and reads it whole.
+     *
+     * @param place what the body takes room in; whoever asks leaves it when nobody holds the body any more
+     */
+    Future<Checked<Inbound>> read(Vertx vertx, Duration within, BodyRoom.Place place) {
         if ("100-continue".equalsIgnoreCase(request.getHeader("expect"))) {
             request.response().writeContinue();
         }
-        return body(vertx, within)
+        return body(vertx, within, place)
                 .map(body -> body.then(bytes -> passage.codec()
                         .read(head, bytes)
                         .then(asked -> Checked.passed(new Inbound(route(), head, bytes, asked)))));
     }
 
-    private Future<Checked<Buffer>> body(Vertx vertx, Duration within) {
+    private Future<Checked<Buffer>> body(Vertx vertx, Duration within, BodyRoom.Place place) {
         long most = expect == Codec.Expect.NO_BODY ? 0 : route().maxRequestBytes();
         Promise<Checked<Buffer>> whole = Promise.promise();
         Buffer gathered = Buffer.buffer();
         request.handler(chunk -> {
+            if (whole.future().isComplete()) {
+                return; // refused, and what still comes is of no use
+            }
             if (gathered.length() + chunk.length() > most) {
-                whole.tryComplete(tooLarge(most));
+                whole.complete(tooLarge(most));
+            } else if (!place.take(chunk.length())) {
+                whole.complete(Checked.refused(NO_ROOM));
             } else {
                 gathered.appendBuffer(chunk);
             }

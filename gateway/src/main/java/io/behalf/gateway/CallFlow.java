@@ -50,6 +50,7 @@ final class CallFlow {
     private final Forwarder forwarder;
     private final OpenCalls open;
     private final Sessions sessions;
+    private final BodyRoom bodies;
     private final GatewayConfig.Callers callers;
     private final Macs logMacs;
     private final Duration bodyWithin;
@@ -66,6 +67,7 @@ final class CallFlow {
             Forwarder forwarder,
             OpenCalls open,
             Sessions sessions,
+            BodyRoom bodies,
             GatewayConfig config,
             Duration bodyWithin,
             Clock clock) {
@@ -79,6 +81,7 @@ final class CallFlow {
         this.forwarder = forwarder;
         this.open = open;
         this.sessions = sessions;
+        this.bodies = bodies;
         this.callers = config.callers();
         this.logMacs = new Macs(config.logKey());
         this.bodyWithin = bodyWithin;
@@ -87,7 +90,27 @@ final class CallFlow {
 
     Future<Void> handle(Arrival arrival, AgentWire agent) {
         Policy policy = policies.get();
-        return judge(arrival, policy).compose(judged -> switch (judged) {
+        return identify(arrival).compose(who -> switch (who) {
+            case Checked.Refused<Basis>(Refusal no) ->
+                act(new Judged.Stopped(Optional.empty(), Optional.empty(), no), arrival, policy, agent);
+            case Checked.Passed<Basis>(Basis basis) -> {
+                BodyRoom.Place place = bodies.place(Recorder.callerOf(basis));
+                yield judge(arrival, place, basis, policy)
+                        .compose(judged -> act(judged, arrival, policy, agent))
+                        .onComplete(_ -> place.leave()); // a call holds its body until it is over
+            }
+        });
+    }
+
+    private Future<Judged> judge(Arrival arrival, BodyRoom.Place place, Basis basis, Policy policy) {
+        return arrival.read(vertx, bodyWithin, place).map(said -> switch (said) {
+            case Checked.Refused<Inbound>(Refusal no) -> new Judged.Stopped(Optional.empty(), Optional.of(basis), no);
+            case Checked.Passed<Inbound>(Inbound call) -> decide(call, basis, policy);
+        });
+    }
+
+    private Future<Void> act(Judged judged, Arrival arrival, Policy policy, AgentWire agent) {
+        return switch (judged) {
             case Judged.Stopped no ->
                 recorder.refusal(arrival, no, policy.sha256()).compose(proof -> refuse(no, proof, arrival, agent));
             case Judged.Admitted yes ->
@@ -95,22 +118,7 @@ final class CallFlow {
                         .transform(committed -> committed.failed()
                                 ? unrecorded(yes, arrival, agent)
                                 : carry(open.add(committed.result()), policy, agent));
-        });
-    }
-
-    private Future<Judged> judge(Arrival arrival, Policy policy) {
-        return identify(arrival).compose(who -> switch (who) {
-            case Checked.Refused<Basis>(Refusal no) -> stop(Optional.empty(), no);
-            case Checked.Passed<Basis>(Basis basis) ->
-                arrival.read(vertx, bodyWithin).compose(said -> switch (said) {
-                    case Checked.Refused<Inbound>(Refusal no) -> stop(Optional.of(basis), no);
-                    case Checked.Passed<Inbound>(Inbound call) -> Future.succeededFuture(decide(call, basis, policy));
-                });
-        });
-    }
-
-    private static Future<Judged> stop(Optional<Basis> basis, Refusal no) {
-        return Future.succeededFuture(new Judged.Stopped(Optional.empty(), basis, no));
+        };
     }
 
     /** Who asks: a delegation that holds, with its task's running state; on an observed route perhaps somebody listed. */

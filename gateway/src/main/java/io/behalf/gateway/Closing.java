@@ -37,6 +37,16 @@ public final class Closing {
         }
     }
 
+    /** Of whoever was refused while still sending: reset at once, it would not come to read why (RFC 9112 §9.6). */
+    public static void afterGrace(HttpConnection connection) {
+        Channel channel = wire(connection).channel();
+        if (channel.isOpen()) {
+            ScheduledFuture<?> over =
+                    channel.eventLoop().schedule(() -> soon(connection), GRACE.toMillis(), TimeUnit.MILLISECONDS);
+            channel.closeFuture().addListener(_ -> over.cancel(false));
+        }
+    }
+
     /** When this returns, its file is free. */
     static void now(HttpConnection connection) {
         end(wire(connection));

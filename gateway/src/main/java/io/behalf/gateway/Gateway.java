@@ -42,6 +42,7 @@ public final class Gateway {
     private final Edges edges;
     private final ProtectedResources resources;
     private final Sessions sessions;
+    private final BodyRoom bodies;
     private final TurnedAway turnedAway = new TurnedAway();
     private final List<GatewayLoop> loops = new CopyOnWriteArrayList<>();
     private volatile Policy policy;
@@ -58,12 +59,27 @@ public final class Gateway {
             Clock clock) {}
 
     public Gateway(Vertx vertx, GatewayConfig config, Policy policy, Edges edges) {
+        this(
+                vertx,
+                config,
+                policy,
+                edges,
+                BodyRoom.ofHeap(
+                        BodyRoom.PART_FOR_CALLS,
+                        config.routes().stream()
+                                .mapToLong(Route::maxRequestBytes)
+                                .max()
+                                .orElse(0)));
+    }
+
+    Gateway(Vertx vertx, GatewayConfig config, Policy policy, Edges edges, BodyRoom bodies) {
         this.vertx = vertx;
         this.config = config;
         this.policy = policy;
         this.edges = edges;
         this.resources = new ProtectedResources(config);
         this.sessions = new Sessions(edges.clock());
+        this.bodies = bodies;
     }
 
     /**
@@ -113,8 +129,8 @@ public final class Gateway {
      * @param limits of that server's connections; as many are kept to all upstreams together
      */
     public Handler<HttpServerRequest> handler(Connections.Limits limits) {
-        GatewayLoop loop =
-                new GatewayLoop(vertx, Loop.current(), config, limits, edges, () -> policy, sessions, turnedAway);
+        GatewayLoop loop = new GatewayLoop(
+                vertx, Loop.current(), config, limits, edges, () -> policy, sessions, bodies, turnedAway);
         loops.add(loop);
         return request -> {
             String path = request.path();

@@ -53,6 +53,7 @@ final class GatewayLoop {
             Gateway.Edges edges,
             Supplier<Policy> policies,
             Sessions sessions,
+            BodyRoom bodies,
             TurnedAway turnedAway) {
         this.vertx = vertx;
         this.loop = loop;
@@ -76,6 +77,7 @@ final class GatewayLoop {
                 new Forwarder(client, wires, edges.tokens(), loop),
                 open,
                 sessions,
+                bodies,
                 config,
                 limits.body(),
                 edges.clock());

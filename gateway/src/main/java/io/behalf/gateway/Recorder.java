@@ -197,7 +197,7 @@ final class Recorder {
     }
 
     /** Who is behind it, for counting. */
-    private static String callerOf(Basis basis) {
+    static String callerOf(Basis basis) {
         return switch (basis) {
             case Basis.Delegated d -> d.shown().delegation().actor();
             case Basis.Unattributed u -> u.credential();

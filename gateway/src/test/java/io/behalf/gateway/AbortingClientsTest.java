@@ -134,6 +134,7 @@ class AbortingClientsTest {
             check(world, plans, "seed " + seed);
             assertThat(world.task(delegation).idle()).isTrue();
             await("seed " + seed + ": the upstream works for nobody", () -> world.upstream.working() == 0);
+            await("seed " + seed + ": no body is held", () -> world.bodies.held() == 0);
         }
     }
 

@@ -88,6 +88,7 @@ final class World implements AutoCloseable {
     final FakeUpstream upstream;
     final Gateway gateway;
     final int port;
+    final BodyRoom bodies;
     private final Connections.Limits limits;
     private final List<Supplier<Future<Integer>>> connections = new CopyOnWriteArrayList<>();
     private final String base;
@@ -110,6 +111,16 @@ final class World implements AutoCloseable {
 
     /** @param limits of each of the two event loops */
     World(UnaryOperator<Route> change, PolicySource policy, Connections.Limits limits) throws Exception {
+        this(change, policy, limits, BodyRoom.ofHeap(BodyRoom.PART_FOR_CALLS, Route.MAX_REQUEST_BYTES));
+    }
+
+    World(BodyRoom bodies) throws Exception {
+        this(UnaryOperator.identity(), PolicySource.BUILT_IN, Connections.Limits.of(Connections.Limits.MOST), bodies);
+    }
+
+    private World(UnaryOperator<Route> change, PolicySource policy, Connections.Limits limits, BodyRoom bodies)
+            throws Exception {
+        this.bodies = bodies;
         this.limits = limits;
         upstream = new FakeUpstream(vertx);
         port = freePort();
@@ -140,7 +151,8 @@ final class World implements AutoCloseable {
                         new RunningTasks(),
                         new Minting(),
                         ledger,
-                        Clock.systemUTC()));
+                        Clock.systemUTC()),
+                bodies);
         for (int loop = 0; loop < 2; loop++) {
             vertx.deployVerticle(new Server())
                     .toCompletionStage()

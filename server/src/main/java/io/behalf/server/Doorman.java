@@ -1,5 +1,6 @@
 package io.behalf.server;
 
+import io.behalf.gateway.BodyRoom;
 import io.behalf.gateway.Closing;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Vertx;
@@ -23,22 +24,29 @@ final class Doorman {
     /** For a body to arrive; the gateway has bounds of its own. */
     static final Duration BODY_WITHIN = Duration.ofSeconds(30);
 
+    /** As much as any of the pages and endpoints behind it takes. */
+    static final int LARGEST_BODY = Math.max(Api.MAX_BODY, ServiceChains.MAX_BYTES);
+
     private static final int FORBIDDEN = 403;
+    private static final int BUSY = 503;
     /** The authority is what comes before a path, a query or a fragment; some read a backslash as a slash (RFC 3986 §3.2). */
     private static final Pattern ABSOLUTE = Pattern.compile("(?i)https?://([^/?#\\\\]*)");
 
     private final Set<String> hosts;
     private final Set<String> origins;
     private final Duration bodyWithin;
+    private final BodyRoom bodies;
 
     Doorman(Configuration.Listening where) {
-        this(where, BODY_WITHIN);
+        this(where, BODY_WITHIN, BodyRoom.ofHeap(BodyRoom.PART_FOR_PAGES, LARGEST_BODY));
     }
 
-    Doorman(Configuration.Listening where, Duration bodyWithin) {
+    /** @param bodies what all who ask, and whoever asks from one address, may have on the way at once */
+    Doorman(Configuration.Listening where, Duration bodyWithin, BodyRoom bodies) {
         this.hosts = where.hosts();
         this.origins = where.origins();
         this.bodyWithin = bodyWithin;
+        this.bodies = bodies;
     }
 
     void handle(RoutingContext context) {
@@ -60,8 +68,39 @@ final class Doorman {
                     FORBIDDEN,
                     "Pages of that origin may not ask this server.",
                     Map.of("cure", "list it in server.origins"));
-        } else {
+        } else if (hasRoom(context)) {
             context.next();
+        } else {
+            context.response()
+                    .putHeader("Retry-After", String.valueOf(BodyRoom.RETRY_AFTER_SECONDS))
+                    .putHeader("Connection", "close");
+            Closing.afterGrace(request.connection());
+            context.fail(BUSY);
+        }
+    }
+
+    /**
+     * Whether the body may come. It counts with what it may become, before anything of it is here: who asks is not known yet,
+     * and the bodies are small.
+     */
+    private boolean hasRoom(RoutingContext context) {
+        HttpServerRequest request = context.request();
+        if (bodiless(request.headers())) {
+            return true;
+        }
+        BodyRoom.Place place =
+                bodies.place(String.valueOf(request.remoteAddress().hostAddress()));
+        context.addEndHandler(_ -> place.leave());
+        return place.take(most(request));
+    }
+
+    /** What is longer than all accept is refused by its length, and never here. */
+    private static long most(HttpServerRequest request) {
+        String declared = request.getHeader("Content-Length");
+        try {
+            return declared == null ? LARGEST_BODY : Math.clamp(Long.parseLong(declared), 0, LARGEST_BODY);
+        } catch (NumberFormatException e) {
+            return LARGEST_BODY;
         }
     }
 

@@ -257,7 +257,8 @@ final class Server implements AutoCloseable {
                         400, "The request is not well-formed.",
                         404, "There is nothing here.",
                         405, "Not with this method.",
-                        413, "The body is too large.")
+                        413, "The body is too large.",
+                        503, "The server is busy. Try again in a moment.")
                 .forEach((status, detail) ->
                         router.errorHandler(status, context -> ProblemJson.answer(context.response(), status, detail)));
         router.errorHandler(500, context -> {

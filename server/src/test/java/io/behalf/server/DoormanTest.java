@@ -2,6 +2,7 @@ package io.behalf.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.behalf.gateway.BodyRoom;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
 import io.vertx.ext.web.Router;
@@ -25,12 +26,18 @@ class DoormanTest {
     private static final String HOST = "127.0.0.1";
     private static final Duration SHORT = Duration.ofMillis(300);
     private static final int LONGEST_WAIT = 10_000;
+    private static final int BODY = 5;
 
     private final Vertx vertx = Vertx.vertx();
+    private final BodyRoom bodies = new BodyRoom(2L * BODY, 2L * BODY);
     private int port;
 
     @BeforeEach
     void listen() {
+        listen(SHORT);
+    }
+
+    private void listen(Duration bodyWithin) {
         Router router = Router.router(vertx);
         var where = new Configuration.Listening(
                 HOST,
@@ -42,9 +49,10 @@ class DoormanTest {
                 Set.of(),
                 Duration.ZERO,
                 Optional.empty());
-        router.route().handler(new Doorman(where, SHORT)::handle);
+        router.route().handler(new Doorman(where, bodyWithin, bodies)::handle);
         router.post("/").handler(BodyHandler.create(false)).handler(context -> context.end("taken"));
         router.get("/").handler(context -> context.end("page"));
+        router.errorHandler(503, context -> ProblemJson.answer(context.response(), 503, "busy"));
         router.post("/early").handler(context -> context.end("not read"));
         HttpServer server =
                 vertx.createHttpServer().requestHandler(router).listen(0, HOST).await();
@@ -105,6 +113,42 @@ class DoormanTest {
                 }
                 Thread.sleep(SHORT.multipliedBy(2));
             }
+        }
+    }
+
+    @Test
+    void halfSentBodiesLeaveNoMoreThanTheirRoomToWhoeverComes() throws Exception {
+        listen(Doorman.BODY_WITHIN);
+        try (var _ = half();
+                var _ = half()) {
+            awaitHeld(2 * BODY);
+            assertThat(sent("POST / HTTP/1.1", "1"))
+                    .startsWith("HTTP/1.1 503")
+                    .contains("Retry-After: 5", "Connection: close", "application/problem+json");
+            assertThat(sent("POST /early HTTP/1.1", "12345")).startsWith("HTTP/1.1 503");
+        }
+        awaitHeld(0);
+        aWholeBodyIsAnsweredAndTheConnectionKept();
+        awaitHeld(0);
+    }
+
+    @Test
+    void aBodyThatWasGivenUpHoldsNoRoom() throws Exception {
+        sent("POST / HTTP/1.1", "{");
+        awaitHeld(0);
+    }
+
+    private Socket half() throws IOException {
+        var socket = new Socket(InetAddress.getLoopbackAddress(), port);
+        write(socket, "POST / HTTP/1.1", "1");
+        return socket;
+    }
+
+    private void awaitHeld(long bytes) throws InterruptedException {
+        long deadline = System.nanoTime() + Duration.ofMillis(LONGEST_WAIT).toNanos();
+        while (bodies.held() != bytes) {
+            assertThat(System.nanoTime()).as("%s bytes held", bodies.held()).isLessThan(deadline);
+            Thread.sleep(5);
         }
     }
 
