@@ -58,7 +58,7 @@ final class DemoText {
         if (played.who() instanceof Who.Named(var person, var text)) {
             lines.add("  " + person.display() + " reads what " + Demo.AGENT + " may do for her, and approves it:");
             // the text begins with who may act, which the last line has just said
-            text.orElse("").lines().skip(1).forEach(line -> lines.add("    " + StoryText.clean(line)));
+            text.orElse("").lines().skip(1).forEach(line -> lines.add("    " + ForeignText.clean(line)));
         }
     }
 
@@ -134,12 +134,12 @@ final class DemoText {
         String kind = call.surface() == Surface.LLM ? "model" : call.surface() == Surface.MCP ? "tool" : "http";
         String what = call.model()
                 .orElse(call.surface() == Surface.MCP ? call.action() : call.service() + " " + call.action());
-        lines.add(StoryText.clean(String.format("  #%-2d %-5s  %-15s  %-7s  %s", number, kind, what, word, note)));
+        lines.add(ForeignText.clean(String.format("  #%-2d %-5s  %-15s  %-7s  %s", number, kind, what, word, note)));
     }
 
     private void wrapped(String text) {
         StringBuilder line = new StringBuilder(INDENT);
-        for (String word : StoryText.clean(text).split(" ", -1)) {
+        for (String word : ForeignText.clean(text).split(" ", -1)) {
             if (line.length() + word.length() > WIDTH) {
                 lines.add(line.toString().stripTrailing());
                 line = new StringBuilder(INDENT);

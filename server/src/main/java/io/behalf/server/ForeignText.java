@@ -1,7 +1,9 @@
 package io.behalf.server;
 
+import java.util.Locale;
+
 /**
- * Values that agents, models and services choose, as a person reads them in a line of other words: what could be taken for more than one
+ * What agents, models and services wrote, as a person reads it on a terminal. In a line of other words, what could be taken for more than one
  * value stands in quotes, so that none can say what the record does not.
  */
 final class ForeignText {
@@ -37,5 +39,24 @@ final class ForeignText {
 
     private static boolean plain(int c) {
         return (Character.isLetterOrDigit(c) && BLANKS.indexOf(c) < 0) || PLAIN_MARKS.indexOf(c) >= 0;
+    }
+
+    /** Control and formatting characters would let an agent write over what stands here, or turn it round. */
+    static String clean(String text) {
+        StringBuilder clean = new StringBuilder(text.length());
+        text.codePoints().forEach(c -> {
+            boolean steers =
+                    switch (Character.getType(c)) {
+                        case Character.CONTROL, Character.FORMAT, Character.SURROGATE -> true;
+                        case Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR, Character.UNASSIGNED -> true;
+                        default -> false;
+                    };
+            if (steers) {
+                clean.append(String.format(Locale.ROOT, "\\u{%x}", c));
+            } else {
+                clean.appendCodePoint(c);
+            }
+        });
+        return clean.toString();
     }
 }

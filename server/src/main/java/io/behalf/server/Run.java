@@ -97,7 +97,7 @@ record Run(
                 case ApprovalListener.Came.Approved approved -> approved;
                 case ApprovalListener.Came.Denied(String error, String description) ->
                     throw CommandFailed.no("Not approved, so the program was not started: "
-                            + StoryText.clean(description.isBlank() ? error : description));
+                            + ForeignText.clean(description.isBlank() ? error : description));
             };
         } finally {
             listener.close();
@@ -117,7 +117,7 @@ record Run(
     }
 
     private CommandFailed refused(Answer.Denied<?> no) {
-        String sentence = StoryText.clean(no.description().isBlank() ? no.error() : no.description());
+        String sentence = ForeignText.clean(no.description().isBlank() ? no.error() : no.description());
         if (no.error().equals("invalid_client")) {
             return CommandFailed.usage("The authority knows the agent " + authority.agent()
                     + " by another key, or not at all. Where it stands in the server's configuration, its private key"
@@ -147,7 +147,7 @@ record Run(
     private static String words(Scope scope) {
         return scope.permissions().stream()
                 .flatMap(p -> p.actions().stream().map(action -> p.service() + ":" + action))
-                .map(StoryText::clean)
+                .map(ForeignText::clean)
                 .collect(Collectors.joining(" "));
     }
 
@@ -187,7 +187,7 @@ record Run(
     }
 
     private static String notEnded(HeldDelegation held, String why) {
-        return "Task " + held.task() + " could not be ended: " + StoryText.clean(why) + ". It ends by itself at "
+        return "Task " + held.task() + " could not be ended: " + ForeignText.clean(why) + ". It ends by itself at "
                 + local(held.taskEnd()) + "; to end it now: behalf revoke --task " + held.task()
                 + " --reason TEXT";
     }

@@ -130,7 +130,7 @@ final class RunCommand implements Callable<Integer> {
                 return one;
             }
         } catch (IllegalArgumentException e) {
-            throw CommandFailed.usage("--scope " + StoryText.clean(word) + ": " + e.getMessage() + FORM);
+            throw CommandFailed.usage("--scope " + ForeignText.clean(word) + ": " + e.getMessage() + FORM);
         }
         throw CommandFailed.usage("--scope: nothing is named" + FORM);
     }

@@ -36,31 +36,15 @@ import java.util.OptionalInt;
  * agents and services, so nothing that steers a terminal gets through.
  */
 final class StoryText {
-    static final int WIDTH = 100;
-
-    /** Before each line of what somebody wrote. */
-    private static final String QUOTE = "| ";
-    /** Before the rest of a value that is longer than a line. */
-    private static final String GOES_ON = "… ";
-
-    private static final String MARGIN = "  ";
-    private static final int LABEL = 11;
-
-    /** Where what belongs to a step stands. */
-    private static final String BELOW = " ".repeat(22);
-
     private static final int SHORT_DIGEST = 12;
-    private static final int RECORD_ID = 30;
 
     private static final DateTimeFormatter DAY_AND_TIME = DateTimeFormatter.ofPattern(
                     "uuuu-MM-dd HH:mm:ss 'UTC'", Locale.ROOT)
             .withZone(ZoneOffset.UTC);
-    private static final DateTimeFormatter TIME =
-            DateTimeFormatter.ofPattern("HH:mm:ss", Locale.ROOT).withZone(ZoneOffset.UTC);
 
     private final TaskStory story;
     private final Who who;
-    private final StringBuilder out = new StringBuilder();
+    private final StoryLines out = new StoryLines();
 
     private StoryText(TaskStory story, Who who) {
         this.story = story;
@@ -70,27 +54,27 @@ final class StoryText {
     static String of(TaskStory story, Who who) {
         StoryText text = new StoryText(story, who);
         text.write();
-        return text.out.toString();
+        return text.out.text();
     }
 
     private void write() {
-        line("", story.task().map(task -> "Task " + task + "   " + state()).orElse("A call that belongs to no task"));
-        out.append('\n');
-        labelled("For", forWhom());
+        out.line(story.task().map(task -> "Task " + task + "   " + state()).orElse("A call that belongs to no task"));
+        out.blank();
+        out.labelled("For", forWhom());
         if (story.approvals().isEmpty() && story.task().isPresent()) {
-            labelled("Authority", unapproved());
+            out.labelled("Authority", unapproved());
         }
         story.approvals().forEach(this::approval);
         agents();
-        labelled(
+        out.labelled(
                 "Policy",
                 story.policies().isEmpty()
                         ? List.of("no call was decided on")
                         : story.policies().stream().map(StoryText::digest).toList());
-        out.append('\n');
+        out.blank();
         steps();
-        out.append('\n');
-        story.task().ifPresent(_ -> labelled("Chain", chain()));
+        out.blank();
+        story.task().ifPresent(_ -> out.labelled("Chain", chain()));
     }
 
     private String state() {
@@ -152,10 +136,10 @@ final class StoryText {
                 });
         lines.add(time(approval.time()) + ", " + approval.approvalId() + ", " + approval.record());
         vouched(approval).ifPresent(lines::add);
-        labelled(story.approvals().indexOf(approval) == 0 ? "Authority" : "Extended", lines);
-        labelled("To", terms(approval));
+        out.labelled(story.approvals().indexOf(approval) == 0 ? "Authority" : "Extended", lines);
+        out.labelled("To", terms(approval));
         if (who instanceof Who.Named(var _, var text) && text.isPresent()) {
-            labelled("In words", quoted(text.get()));
+            out.labelled("In words", quoted(text.get()));
         }
     }
 
@@ -191,7 +175,7 @@ final class StoryText {
     }
 
     private static List<String> quoted(String text) {
-        return text.lines().map(line -> QUOTE + line).toList();
+        return text.lines().map(line -> StoryLines.QUOTE + line).toList();
     }
 
     private static List<String> permissions(Scope scope) {
@@ -227,10 +211,10 @@ final class StoryText {
             }
             lines.add(agent.id() + ", for " + String.join(", for ", agent.above())
                     + (agent.narrower() ? ", with less scope:" : agent.scope().isPresent() ? ", with:" : ""));
-            agent.scope().ifPresent(scope -> permissions(scope).forEach(line -> lines.add(MARGIN + line)));
+            agent.scope().ifPresent(scope -> permissions(scope).forEach(line -> lines.add(StoryLines.MARGIN + line)));
         }
         if (!lines.isEmpty()) {
-            labelled("Agents", lines);
+            out.labelled("Agents", lines);
         }
     }
 
@@ -241,7 +225,7 @@ final class StoryText {
         for (Step step : story.steps()) {
             Optional<LocalDate> today = Optional.of(LocalDate.ofInstant(step.time(), ZoneOffset.UTC));
             if (!today.equals(day)) {
-                line(MARGIN, String.valueOf(today.get()));
+                out.line(StoryLines.MARGIN + today.get());
                 day = today;
             }
             switch (step) {
@@ -254,7 +238,7 @@ final class StoryText {
     }
 
     private void call(Called call) {
-        step(
+        out.step(
                 OptionalInt.of(call.number()),
                 call.time(),
                 surface(call.call()),
@@ -270,16 +254,16 @@ final class StoryText {
         }
         first.addAll(by(call.actors()));
         first.addAll(touched(call.call()));
-        below(first);
-        below(ending(call.ending()));
+        out.below(first);
+        out.below(ending(call.ending()));
         if (call.late()) {
-            below(List.of("late: recorded after the task was closed"));
+            out.below(List.of("late: recorded after the task was closed"));
         }
         call.said().forEach(this::saidOf);
     }
 
     private void refusal(Stopped refusal) {
-        step(
+        out.step(
                 OptionalInt.of(refusal.number()),
                 refusal.time(),
                 surface(refusal.call()),
@@ -294,7 +278,7 @@ final class StoryText {
         if (refusal.late()) {
             why.add("late: recorded after the task was closed");
         }
-        below(why);
+        out.below(why);
         refusal.said().forEach(this::saidOf);
     }
 
@@ -432,7 +416,7 @@ final class StoryText {
 
     /** The service's own word about a call of this task. */
     private void saidOf(Said said) {
-        below(List.of(
+        out.below(List.of(
                 "the service " + said.signed().service() + " recorded it itself"
                         + said.decision()
                                 .map(decided -> ": " + verdict(decided))
@@ -442,14 +426,14 @@ final class StoryText {
     }
 
     private void said(Said said) {
-        step(
+        out.step(
                 OptionalInt.empty(),
                 said.time(),
                 "service",
                 said.call().map(StoryText::action).orElse(said.signed().service()),
                 "",
                 said.record());
-        below(List.of(
+        out.below(List.of(
                 "recorded by " + said.signed().service() + " itself, of a call that is not recorded here"
                         + said.decision()
                                 .map(decided -> ": " + verdict(decided))
@@ -462,12 +446,12 @@ final class StoryText {
     }
 
     private void change(Change change) {
-        step(OptionalInt.empty(), change.time(), "--", name(change), "", change.record());
+        out.step(OptionalInt.empty(), change.time(), "--", name(change), "", change.record());
         List<String> lines = new ArrayList<>(what(change));
         if (change.late()) {
             lines.add("late: recorded after the task was closed");
         }
-        below(lines);
+        out.below(lines);
     }
 
     private static String name(Change change) {
@@ -496,7 +480,7 @@ final class StoryText {
             case ISSUED, RENEWED -> {
                 if (change.delegation().isPresent()) {
                     parts.add("to " + change.by() + " until "
-                            + TIME.format(change.delegation().get().expires()));
+                            + StoryLines.TIME.format(change.delegation().get().expires()));
                     parts.add(change.delegation().get().bound() ? "bound to its key" : "not bound to a key");
                 }
                 change.text("audience").ifPresent(audience -> parts.add("for " + audience));
@@ -553,92 +537,6 @@ final class StoryText {
             lines.add(count(story.late(), "late record"));
         }
         return lines;
-    }
-
-    // ---- lines
-
-    private void labelled(String label, List<String> lines) {
-        String first = MARGIN + label + " ".repeat(LABEL - label.length());
-        String rest = " ".repeat(first.length());
-        boolean begun = false;
-        for (String line : lines) {
-            wrap(begun ? rest : first, line.startsWith(QUOTE) ? rest + QUOTE : rest, line);
-            begun = true;
-        }
-    }
-
-    private void step(OptionalInt number, Instant time, String surface, String what, String result, String record) {
-        String head = MARGIN
-                + pad(number.isPresent() ? "#" + number.getAsInt() : "", 5)
-                + TIME.format(time)
-                + " "
-                + pad(surface, 8);
-        String tail = " " + pad(result, 9) + record;
-        int room = WIDTH - head.length() - 10 - RECORD_ID;
-        String clean = clean(what);
-        if (clean.length() > room) { // a long name stands alone, so that the columns hold
-            wrap(head, BELOW, what);
-            line(" ".repeat(head.length()), " ".repeat(room) + tail);
-        } else {
-            line("", head + pad(clean, room) + tail);
-        }
-    }
-
-    private void below(List<String> parts) {
-        if (!parts.isEmpty()) {
-            wrap(BELOW, BELOW, String.join("; ", parts));
-        }
-    }
-
-    private void wrap(String first, String rest, String text) {
-        StringBuilder line = new StringBuilder(first);
-        boolean empty = true;
-        for (String word : clean(text).split(" ", -1)) {
-            String left = word;
-            if (!empty && line.length() + 1 + left.length() > WIDTH) {
-                line("", line.toString());
-                line = new StringBuilder(rest);
-                empty = true;
-            }
-            while (line.length() + left.length() > WIDTH) {
-                int fits = WIDTH - line.length();
-                line("", line + left.substring(0, fits));
-                left = left.substring(fits);
-                line = new StringBuilder(rest).append(word.startsWith("\"") ? GOES_ON : "");
-                empty = true;
-            }
-            line.append(empty ? "" : " ").append(left);
-            empty = false;
-        }
-        line("", line.toString());
-    }
-
-    private void line(String before, String text) {
-        out.append((before + text).replace(ForeignText.SPACE, ' ').stripTrailing())
-                .append('\n');
-    }
-
-    private static String pad(String text, int width) {
-        return text + " ".repeat(Math.max(0, width - text.length()));
-    }
-
-    /** Control and formatting characters would let an agent write over what stands here, or turn it round. */
-    static String clean(String text) {
-        StringBuilder clean = new StringBuilder(text.length());
-        text.codePoints().forEach(c -> {
-            boolean steers =
-                    switch (Character.getType(c)) {
-                        case Character.CONTROL, Character.FORMAT, Character.SURROGATE -> true;
-                        case Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR, Character.UNASSIGNED -> true;
-                        default -> false;
-                    };
-            if (steers) {
-                clean.append(String.format(Locale.ROOT, "\\u{%x}", c));
-            } else {
-                clean.appendCodePoint(c);
-            }
-        });
-        return clean.toString();
     }
 
     private static String count(long count, String what) {

@@ -19,7 +19,7 @@ record TaskLine(TaskId task, TaskStory story, Who who) {
                 .orElse("");
         return String.format(
                 "%s  %s  %-7s  %d calls, %d refused%n    %s",
-                task, began, state(), story.calls(), story.refusals(), StoryText.clean(agent() + " " + forWhom()));
+                task, began, state(), story.calls(), story.refusals(), ForeignText.clean(agent() + " " + forWhom()));
     }
 
     private String state() {

@@ -195,7 +195,7 @@ final class VerifyCommand implements Callable<Integer> {
             }
             lines.add("  " + known(pin));
         }
-        return lines.stream().map(StoryText::clean).toList();
+        return lines.stream().map(ForeignText::clean).toList();
     }
 
     private static String known(Optional<Pin> pin) {

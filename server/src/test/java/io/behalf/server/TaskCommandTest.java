@@ -236,7 +236,7 @@ class TaskCommandTest {
             assertThat(text).contains("\\u{1b}[2J\\u{202e}evil\\u{a}#9").contains("\\u{1b}]0;owned\\u{7}");
             assertThat(text.chars().filter(c -> c < 0x20 && c != '\n')).isEmpty();
             assertThat(text.lines())
-                    .allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(StoryText.WIDTH));
+                    .allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(StoryLines.WIDTH));
         }
     }
 
