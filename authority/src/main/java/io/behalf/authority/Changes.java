@@ -39,7 +39,6 @@ import org.jspecify.annotations.Nullable;
  * A stop is in force before 1, and goes to the ledger also while the store has no room ({@link OwedStops}): then the ledger
  * alone has it, and the next start takes it from there.
  *
- *
  * A store that knows an effective change which the ledger lacks is ahead of it: the ledger was cut or exchanged, and
  * nothing is served. A ledger that knows changes which the store lacks is ahead: the store was restored from a backup, is
  * brought up to the ledger's stops, and every renewal token of before is void.

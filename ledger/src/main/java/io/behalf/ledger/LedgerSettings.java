@@ -87,10 +87,6 @@ public record LedgerSettings(
         return with(change -> change.origin = Optional.of(name));
     }
 
-    public LedgerSettings withNode(String name) {
-        return with(change -> change.node = name);
-    }
-
     public LedgerSettings withPin(Path file) {
         return with(change -> change.pin = Optional.of(file));
     }
@@ -101,10 +97,6 @@ public record LedgerSettings(
 
     public LedgerSettings withQueueRecords(int records) {
         return with(change -> change.queueRecords = records);
-    }
-
-    public LedgerSettings withGroupRecords(int records) {
-        return with(change -> change.groupRecords = records);
     }
 
     public LedgerSettings withAppendTimeout(Duration timeout) {
@@ -134,11 +126,11 @@ public record LedgerSettings(
         private final Path data;
         private String log;
         private Optional<String> origin;
-        private String node;
+        private final String node;
         private Optional<Path> pin;
         private int segmentBytes;
         private int queueRecords;
-        private int groupRecords;
+        private final int groupRecords;
         private Duration appendTimeout;
         private Duration checkpointInterval;
         private int residentTasks;
