@@ -42,7 +42,7 @@ public final class LedgerReader {
     /** The log's name, as its {@code vkey} file has it; empty if that cannot be read. */
     public Optional<String> origin() {
         try {
-            return LogKey.parse(Files.readString(directory.resolve(LogKey.VKEY), StandardCharsets.UTF_8))
+            return LogKey.parse(new String(new LogFiles(directory).vkey(), StandardCharsets.UTF_8))
                     .fold(keys -> Optional.of(keys.getFirst().name()), _ -> Optional.empty());
         } catch (IOException e) {
             return Optional.empty();
@@ -52,10 +52,9 @@ public final class LedgerReader {
     /** @throws UncheckedIOException if there is none or it has no proper form */
     public SignedNote note() {
         try {
-            return SignedNote.parse(Files.readAllBytes(directory.resolve(Integrator.CHECKPOINT)))
-                    .fold(note -> note, problem -> {
-                        throw malformed(problem);
-                    });
+            return SignedNote.parse(new LogFiles(directory).checkpoint()).fold(note -> note, problem -> {
+                throw malformed(problem);
+            });
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -36,6 +36,7 @@ public record LedgerSettings(
         int residentTasks,
         Clock clock) {
     public static final int SEGMENT_BYTES = 64 << 20;
+    public static final int MAX_SEGMENT_BYTES = 1 << 30;
     public static final int QUEUE_RECORDS = 65_536;
     public static final int GROUP_RECORDS = 4_096;
     public static final Duration APPEND_TIMEOUT = Duration.ofSeconds(5);
@@ -51,9 +52,9 @@ public record LedgerSettings(
         if (!LOG.matcher(log).matches()) {
             throw new IllegalArgumentException("a log's name is up to 64 lower-case letters, digits and hyphens");
         }
-        if (segmentBytes < MIN_SEGMENT_BYTES || segmentBytes % 4096 != 0) {
-            throw new IllegalArgumentException(
-                    "a write-ahead file has whole pages, " + MIN_SEGMENT_BYTES + " bytes at least");
+        if (segmentBytes < MIN_SEGMENT_BYTES || segmentBytes > MAX_SEGMENT_BYTES || segmentBytes % 4096 != 0) {
+            throw new IllegalArgumentException("a write-ahead file has whole pages, " + MIN_SEGMENT_BYTES
+                    + " bytes at least and " + MAX_SEGMENT_BYTES + " at most");
         }
         if (queueRecords < 1 || groupRecords < 1 || residentTasks < 1) {
             throw new IllegalArgumentException("bounds are positive");

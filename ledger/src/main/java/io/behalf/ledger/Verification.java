@@ -12,6 +12,8 @@ import io.behalf.core.merkle.VerifierKey;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -23,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -102,6 +105,7 @@ public final class Verification {
     private static final Duration LOOK_AGAIN = Duration.ofMillis(10);
 
     private final Path directory;
+    private final LogFiles files;
     private final Optional<Pin> pin;
     private final LongConsumer progress;
     private final Duration agreeWithin;
@@ -115,6 +119,7 @@ public final class Verification {
 
     private Verification(Path directory, Optional<Pin> pin, LongConsumer progress, Duration agreeWithin) {
         this.directory = directory;
+        files = new LogFiles(directory);
         this.pin = pin;
         this.progress = progress;
         this.agreeWithin = agreeWithin;
@@ -140,12 +145,9 @@ public final class Verification {
         } catch (Found found) {
             finding = Optional.of(found.finding);
         } catch (IOException e) {
-            String file = e instanceof NoSuchFileException missing ? relative(Path.of(missing.getFile())) : "";
-            finding = Optional.of(new Finding(
-                    e instanceof NoSuchFileException ? "the file is missing" : "cannot be read: " + e.getMessage(),
-                    file.isEmpty() ? Optional.empty() : Optional.of(file),
-                    OptionalLong.empty(),
-                    Optional.empty()));
+            finding = Optional.of(unread(e));
+        } catch (UncheckedIOException e) {
+            finding = Optional.of(unread(Objects.requireNonNull(e.getCause())));
         }
         return new Report(
                 pin.isPresent() ? Trust.AUTHENTIC : Trust.CONSISTENT,
@@ -154,6 +156,24 @@ public final class Verification {
                 chains.tasks(),
                 ahead,
                 finding);
+    }
+
+    private Finding unread(IOException fault) {
+        Optional<FileSystemException> named =
+                fault instanceof FileSystemException known ? Optional.of(known) : Optional.empty();
+        String problem =
+                switch (fault) {
+                    case NoSuchFileException _ -> "the file is missing";
+                    case AccessDeniedException _ -> "this user may not read it";
+                    default ->
+                        "cannot be read: "
+                                + named.map(FileSystemException::getReason).orElseGet(fault::getMessage);
+                };
+        return new Finding(
+                problem,
+                named.map(FileSystemException::getFile).map(file -> relative(Path.of(file))),
+                OptionalLong.empty(),
+                Optional.empty());
     }
 
     private void steps() throws Found, IOException {
@@ -198,7 +218,7 @@ public final class Verification {
     }
 
     private List<VerifierKey> keys() throws Found, IOException {
-        String vkeys = new String(Files.readAllBytes(directory.resolve(LogKey.VKEY)), StandardCharsets.UTF_8);
+        String vkeys = new String(files.vkey(), StandardCharsets.UTF_8);
         List<VerifierKey> keys =
                 switch (LogKey.parse(vkeys)) {
                     case Parsed.Valid<List<VerifierKey>>(var read) -> read;
@@ -215,7 +235,7 @@ public final class Verification {
     }
 
     private Checkpoint checkpoint(List<VerifierKey> keys) throws Found, IOException {
-        Parsed<Checkpoint> read = SignedNote.parse(Files.readAllBytes(directory.resolve(Integrator.CHECKPOINT)))
+        Parsed<Checkpoint> read = SignedNote.parse(files.checkpoint())
                 .then(note -> note.signedBy(keys).then(_ -> Checkpoint.parse(note.text())));
         Checkpoint trusted =
                 switch (read) {
@@ -238,6 +258,9 @@ public final class Verification {
         for (String file : tileFiles()) {
             Optional<TilePath> parsed = TilePath.parse(file).fold(Optional::of, _ -> Optional.empty());
             TilePath tile = parsed.orElseThrow(() -> tooMany(file, trusted));
+            if (!isRegular(tile)) {
+                continue;
+            }
             if (tile.width() > width(tile, trusted.size())) {
                 beyond.add(tile);
             } else if (tile.width() < width(tile, trusted.size())) {
@@ -256,6 +279,16 @@ public final class Verification {
                 }
                 LockSupport.parkNanos(LOOK_AGAIN.toNanos());
             }
+        }
+    }
+
+    /** Asked of every file before the first is read; false where it has gone meanwhile. */
+    private boolean isRegular(TilePath tile) throws IOException {
+        try {
+            files.checkRegular(tile.path(), LogFiles.most(tile));
+            return true;
+        } catch (NoSuchFileException gone) {
+            return false;
         }
     }
 
@@ -300,14 +333,16 @@ public final class Verification {
 
     /** How wide the tile of this number is in a log of this size; 0 if there is none. */
     private static int width(TilePath tile, long size) {
-        return tile.index() * TilePath.FULL < TilePath.count(tile.level(), size)
+        long count = TilePath.count(tile.level(), size);
+        // Not by a product: a number in a stranger's file name may be so large that it comes round.
+        return count > 0 && tile.index() <= (count - 1) / TilePath.FULL
                 ? TilePath.in(size, tile.level(), tile.index()).width()
                 : 0;
     }
 
     /** What the checkpoint says at this moment; believed only as to which files may be there. */
     private long sizeNow() throws IOException {
-        return SignedNote.parse(Files.readAllBytes(directory.resolve(Integrator.CHECKPOINT)))
+        return SignedNote.parse(files.checkpoint())
                 .then(note -> Checkpoint.parse(note.text()))
                 .fold(Checkpoint::size, _ -> 0L);
     }
@@ -316,7 +351,7 @@ public final class Verification {
     private void narrower(TilePath earlier, long size) throws Found, IOException {
         byte[] bytes;
         try {
-            bytes = Files.readAllBytes(directory.resolve(earlier.path()));
+            bytes = files.tile(earlier);
         } catch (NoSuchFileException gone) {
             return; // nothing needs it
         }
@@ -329,13 +364,13 @@ public final class Verification {
     /** A partial tile, or the beginning of the full one that a server at work has put in its place. */
     private byte[] read(TilePath tile) throws IOException {
         try {
-            return Files.readAllBytes(directory.resolve(tile.path()));
+            return files.tile(tile);
         } catch (NoSuchFileException missing) {
-            Path full = directory.resolve(new TilePath(tile.level(), tile.index(), TilePath.FULL).path());
-            if (tile.full() || !Files.exists(full)) {
+            var full = new TilePath(tile.level(), tile.index(), TilePath.FULL);
+            if (tile.full() || !Files.exists(directory.resolve(full.path()))) {
                 throw missing;
             }
-            byte[] whole = Files.readAllBytes(full);
+            byte[] whole = files.tile(full);
             return Arrays.copyOf(whole, length(whole, tile));
         }
     }
@@ -422,7 +457,7 @@ public final class Verification {
     private boolean isVouchedFor(TilePath tile, byte[] hashes, Checkpoint trusted) throws IOException {
         if (tile.full()) {
             TilePath parent = TilePath.in(trusted.size(), 1, tile.index() / TilePath.FULL);
-            byte[] above = Files.readAllBytes(directory.resolve(parent.path()));
+            byte[] above = files.tile(parent);
             int place = (int) (tile.index() % TilePath.FULL) * Hash.BYTES;
             return above.length >= place + Hash.BYTES
                     && hasher.fold(hashes, 0, TilePath.FULL).equals(Hash.at(above, place));

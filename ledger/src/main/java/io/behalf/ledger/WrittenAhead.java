@@ -7,7 +7,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -25,7 +24,8 @@ import java.util.stream.Collectors;
  * there, and no more. Changes nothing; one that is being written may be read.
  */
 final class WrittenAhead {
-    private final Path directory;
+    private final LogFiles files;
+    private final Disk disk;
     private final Map<Long, List<TilePath>> bundles;
     private final Set<TilePath> agreeing = new HashSet<>();
     private final TreeEdge edge;
@@ -34,9 +34,10 @@ final class WrittenAhead {
     private final ByteArrayOutputStream bundle = new ByteArrayOutputStream(256 << 10);
     private final int[] ends = new int[TilePath.FULL + 1];
 
-    private WrittenAhead(Path directory, long whole, Collection<TilePath> files) {
-        this.directory = directory;
-        bundles = files.stream()
+    private WrittenAhead(Path directory, long whole, Collection<TilePath> ahead) {
+        this.files = new LogFiles(directory);
+        disk = new FileDisk(directory);
+        bundles = ahead.stream()
                 .filter(file -> file.level() == TilePath.ENTRIES)
                 .collect(Collectors.groupingBy(TilePath::index));
         edge = TreeEdge.at(whole, this::below);
@@ -66,16 +67,16 @@ final class WrittenAhead {
 
     private byte[] below(TilePath tile) {
         try {
-            return Arrays.copyOf(Files.readAllBytes(directory.resolve(tile.path())), TilePath.FULL * Hash.BYTES);
+            return Arrays.copyOf(files.tile(tile), TilePath.FULL * Hash.BYTES);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
     private void readSegments() throws IOException {
-        Disk disk = new FileDisk(directory);
         for (String name : disk.list("wal")) {
             if (WalFormat.isSegment(name)) {
+                files.checkRegular("wal/" + name, LedgerSettings.MAX_SEGMENT_BYTES);
                 ByteBuffer segment = disk.contents("wal/" + name);
                 if (!(WalFormat.scan(segment, Long.parseLong(name), this::add) instanceof WalFormat.Scanned.Sound)) {
                     return; // a group that is being written, or the remains of one: what came before it counts
@@ -132,7 +133,7 @@ final class WrittenAhead {
 
     private void compare(TilePath file, byte[] expected) throws IOException {
         try {
-            if (Arrays.equals(Files.readAllBytes(directory.resolve(file.path())), expected)) {
+            if (Arrays.equals(files.tile(file), expected)) {
                 agreeing.add(file);
             }
         } catch (NoSuchFileException gone) {

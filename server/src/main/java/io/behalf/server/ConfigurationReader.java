@@ -32,8 +32,6 @@ final class ConfigurationReader {
     static final int DEFAULT_PORT = 8700;
     static final Duration DEFAULT_DRAIN = Duration.ofSeconds(20);
 
-    private static final long MAX_SEGMENT_BYTES = 1L << 30;
-
     private final YamlFile file;
 
     private ConfigurationReader(YamlFile file) {
@@ -203,7 +201,7 @@ final class ConfigurationReader {
             s.refuse("origin", "is missing; outside development mode the log's name is yours to choose");
         }
         return s.make(before, () -> {
-            if (segment > MAX_SEGMENT_BYTES) {
+            if (segment > LedgerSettings.MAX_SEGMENT_BYTES) {
                 throw new IllegalArgumentException("segment-size is 1GiB at most");
             }
             return new Configuration.LedgerOptions(log, origin, pin, readers, (int) segment, queue, append, checkpoint);
