@@ -131,17 +131,33 @@ public final class Verification {
 
     /** @param progress told now and then how many entries have been checked */
     public static Report verify(Path directory, Optional<Pin> pin, LongConsumer progress) {
-        return new Verification(directory, pin, progress, AGREE_WITHIN).report();
+        var verification = new Verification(directory, pin, progress, AGREE_WITHIN);
+        return verification.report(verification::steps);
+    }
+
+    /**
+     * What the keys and the checkpoint alone can tell, before an entry is there: whether a key that counts signed it, and whether it covers
+     * what had been seen. Whoever fetches a log asks this first, since the checkpoint says how much there is to be fetched.
+     */
+    public static Report head(Path directory, Optional<Pin> pin) {
+        var verification = new Verification(directory, pin, _ -> {}, AGREE_WITHIN);
+        return verification.report(verification::trusted);
     }
 
     static Report verify(Path directory, Duration agreeWithin) {
-        return new Verification(directory, Optional.empty(), _ -> {}, agreeWithin).report();
+        var verification = new Verification(directory, Optional.empty(), _ -> {}, agreeWithin);
+        return verification.report(verification::steps);
     }
 
-    private Report report() {
+    @FunctionalInterface
+    private interface Steps {
+        void go() throws Found, IOException;
+    }
+
+    private Report report(Steps steps) {
         Optional<Finding> finding = Optional.empty();
         try {
-            steps();
+            steps.go();
         } catch (Found found) {
             finding = Optional.of(found.finding);
         } catch (IOException e) {
@@ -176,9 +192,8 @@ public final class Verification {
                 Optional.empty());
     }
 
-    private void steps() throws Found, IOException {
-        List<VerifierKey> keys = keys();
-        Checkpoint trusted = checkpoint(keys);
+    private Checkpoint trusted() throws Found, IOException {
+        Checkpoint trusted = checkpoint(keys());
         checkpoint = trusted;
         Optional<Checkpoint> seen = pin.flatMap(Pin::seen);
         if (seen.isPresent() && seen.get().size() > trusted.size()) {
@@ -187,6 +202,11 @@ public final class Verification {
                     "it covers " + trusted.size() + " entries, and "
                             + seen.get().size() + " had been seen: this is an older copy, or its end was cut off");
         }
+        return trusted;
+    }
+
+    private void steps() throws Found, IOException {
+        Checkpoint trusted = trusted();
         noFileTooMany(trusted);
         for (long bundle = 0; bundle * TilePath.FULL < trusted.size(); bundle++) {
             entries(TilePath.in(trusted.size(), TilePath.ENTRIES, bundle), trusted);
@@ -204,6 +224,7 @@ public final class Verification {
                     "the root of the " + trusted.size() + " entries is " + edge.root() + ", the checkpoint says "
                             + trusted.root());
         }
+        Optional<Checkpoint> seen = pin.flatMap(Pin::seen);
         if (seen.isPresent() && !continues(seen.get(), trusted)) {
             throw Found.inFile(
                     Integrator.CHECKPOINT,

@@ -11,8 +11,11 @@ import io.behalf.ledger.Verification.Finding;
 import io.behalf.ledger.Verification.Report;
 import java.io.Console;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintWriter;
 import java.net.URI;
+import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -42,6 +45,12 @@ final class VerifyCommand implements Callable<Integer> {
     /** Entries between two words of progress. */
     private static final long TOLD_EVERY = 100_000;
 
+    /** Variable that holds the API token of a server whose ledger is not for everybody. */
+    static final String TOKEN = "BEHALF_API_TOKEN";
+
+    private static final int MAX_TOKEN_FILE = 4 << 10;
+    private static final int MAX_PORT = 65_535;
+
     @Parameters(
             paramLabel = "PATH|URL",
             description = "A ledger's directory, a data directory with all its ledgers, or a ledger's address.")
@@ -59,6 +68,13 @@ final class VerifyCommand implements Callable<Integer> {
             description = "What was seen of the log before, where the server's ledger.pin-file says.")
     private Optional<Path> pinFile = Optional.empty();
 
+    @Option(
+            names = "--token-file",
+            paramLabel = "FILE",
+            description =
+                    "Holds the server's API token, for a URL that wants it; else " + TOKEN + " in the environment.")
+    private Optional<Path> tokenFile = Optional.empty();
+
     @Option(names = "--json", description = "Print facts as JSON, one ledger a line.")
     private boolean json;
 
@@ -66,37 +82,49 @@ final class VerifyCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     private final Map<String, String> environment;
+    private final LedgerDownload.Waits waits;
 
     VerifyCommand() {
-        this(System.getenv());
+        this(System.getenv(), LedgerDownload.Waits.USUAL);
     }
 
-    VerifyCommand(Map<String, String> environment) {
+    VerifyCommand(Map<String, String> environment, LedgerDownload.Waits waits) {
         this.environment = Map.copyOf(environment);
+        this.waits = waits;
     }
 
     @Override
     public Integer call() throws Exception {
+        Optional<VerifierKey> named = key.map(VerifyCommand::key);
         if (what.startsWith("http://") || what.startsWith("https://")) {
-            try (LedgerDownload copy = LedgerDownload.of(address(what), key)) {
-                Optional<Pin> pin = pin(copy.directory());
-                copy.fetch(progress("fetched"));
-                return verify(what, copy.directory(), pin) ? Exit.FINE : Exit.NO;
-            }
+            return verifyAt(address(what), named) ? Exit.FINE : Exit.NO;
         }
         boolean sound = true;
         for (Path ledger : ledgers(Path.of(what))) {
-            sound &= verify(ledger.toString(), ledger, pin(ledger));
+            Optional<Pin> pin = pin(ledger, named);
+            sound &= told(ledger.toString(), Verification.verify(ledger, pin, progress("verified")), pin);
         }
         return sound ? Exit.FINE : Exit.NO;
+    }
+
+    /** How much there is to be fetched is believed only where a key that counts has signed it. */
+    private boolean verifyAt(URI address, Optional<VerifierKey> named) throws IOException, InterruptedException {
+        try (LedgerDownload copy = LedgerDownload.of(address, token(address), key, waits)) {
+            Optional<Pin> pin = pin(copy.directory(), named);
+            Report report = Verification.head(copy.directory(), pin);
+            if (report.sound()) {
+                copy.fetchEntries(report.checkpoint().orElseThrow(), progress("fetched"));
+                report = Verification.verify(copy.directory(), pin, progress("verified"));
+            }
+            return told(what, report, pin);
+        }
     }
 
     /**
      * What was known of the ledger before: the key that was named, and what the pin file remembers, the named one or that of its origin,
      * unless that is about another key than the named one. Asked for before the checkpoint is read, as a server at work goes on writing both.
      */
-    private Optional<Pin> pin(Path ledger) throws IOException {
-        Optional<VerifierKey> named = key.map(VerifyCommand::key);
+    private Optional<Pin> pin(Path ledger, Optional<VerifierKey> named) throws IOException {
         Optional<String> origin = new LedgerReader(ledger).origin();
         Optional<Pin> remembered = Optional.empty();
         Optional<Path> file = pinFile.or(() -> origin.map(name -> DataDirectory.pin(name, environment)));
@@ -121,15 +149,48 @@ final class VerifyCommand implements Callable<Integer> {
     private static VerifierKey key(String vkey) {
         return switch (VerifierKey.parse(vkey)) {
             case Parsed.Valid<VerifierKey>(var valid) -> valid;
-            case Parsed.Invalid<VerifierKey>(var problem) -> throw CommandFailed.usage("--key: " + problem + ".");
+            case Parsed.Invalid<VerifierKey>(var problem) ->
+                throw CommandFailed.usage("--key: " + problem
+                        + ". It is written name+id+key, as the ledger's vkey file has it and, for whoever may read it, its"
+                        + " address with /vkey after it.");
         };
     }
 
     private static URI address(String url) {
         try {
-            return URI.create(url.endsWith("/") ? url : url + "/");
-        } catch (IllegalArgumentException e) {
-            throw CommandFailed.usage(url + " is not an address.");
+            URI address = new URI(url.endsWith("/") ? url : url + "/");
+            if (address.getHost() != null
+                    && address.getPort() <= MAX_PORT
+                    && address.getRawUserInfo() == null
+                    && address.getRawQuery() == null
+                    && address.getRawFragment() == null) {
+                return address;
+            }
+        } catch (URISyntaxException e) {
+            // said below
+        }
+        throw CommandFailed.usage(ForeignText.clean(url) + " is not a ledger's address. It looks like"
+                + " https://behalf.example/ledger/main.");
+    }
+
+    /** Never on the command line, where every process of the machine can read it; nor to another machine in clear. */
+    private Optional<String> token(URI address) throws IOException {
+        Optional<String> token = tokenFile.isPresent()
+                ? Optional.of(inFile(tokenFile.get()))
+                : Optional.ofNullable(environment.get(TOKEN)).map(String::strip).filter(secret -> !secret.isEmpty());
+        if (token.isPresent() && !token.get().matches("[!-~]+")) {
+            throw CommandFailed.usage("The token in "
+                    + tokenFile.map(Path::toString).orElse(TOKEN) + " is not one line of visible ASCII characters.");
+        }
+        if (token.isPresent() && !address.getScheme().equals("https") && !Loopback.is(address)) {
+            throw CommandFailed.usage("The token would go to " + address + " in clear: use https.");
+        }
+        return token;
+    }
+
+    private static String inFile(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            return new String(in.readNBytes(MAX_TOKEN_FILE), StandardCharsets.UTF_8).strip();
         }
     }
 
@@ -146,8 +207,7 @@ final class VerifyCommand implements Callable<Integer> {
         return ledgers;
     }
 
-    private boolean verify(String name, Path ledger, Optional<Pin> pin) {
-        Report report = Verification.verify(ledger, pin, progress("verified"));
+    private boolean told(String name, Report report, Optional<Pin> pin) {
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(JsonText.of(facts(name, report)));
