@@ -316,8 +316,12 @@ final class CallFlow {
         cancelNamed(mine);
         return trip.answer()
                 .compose(answer -> {
+                    if (!begun(answer.head(), intent)) {
+                        trip.cancel();
+                        return Future.failedFuture(
+                                new Forwarder.UpstreamFault("the upstream names another task's session"));
+                    }
                     mine.begin(answer.head());
-                    begun(answer.head(), intent);
                     agent.begin(answer.head(), intent);
                     Codec.Reading reading = intent.arrival.passage().codec().answerTo(intent.call(), answer.head());
                     return answer.each(chunk -> inOrder(reading.next(chunk), mine, policy, agent))
@@ -343,18 +347,24 @@ final class CallFlow {
                 .ifPresent(call -> call.cut(Ending.CUT_BY_CLIENT));
     }
 
-    /** A server that begins a session begins it for this task. */
-    private void begun(Codec.AnswerHead answer, Recorder.Intent intent) {
+    /**
+     * A server that begins a session begins it for this task.
+     *
+     * @return false where it gives this task the session of another
+     */
+    private boolean begun(Codec.AnswerHead answer, Recorder.Intent intent) {
         String session = answer.headers().get("mcp-session-id");
         Route route = intent.arrival.route();
         if (route.kind() instanceof Route.Mcp && intent.task().isPresent()) {
-            if (session != null && intent.call().asked().session().isEmpty()) {
-                sessions.begin(route, session, intent.task().get());
+            String task = intent.task().get();
+            if (session != null && !sessions.begin(route, session, task)) {
+                return false;
             }
             if (intent.call().head().method().equals("DELETE") && answer.status() < 300) {
                 intent.call().asked().session().ifPresent(ended -> sessions.end(route, ended));
             }
         }
+        return true;
     }
 
     private Future<Void> inOrder(List<Piece> pieces, OpenCall mine, Policy policy, AgentWire agent) {
@@ -464,7 +474,8 @@ final class CallFlow {
                     case CUT_BY_REVOCATION -> "The task was stopped while this call was running.";
                     case EXPIRED -> "The task's approved time ended while this call was running.";
                     case TIMEOUT -> "The upstream did not answer in time. Whether it did what was asked is not known.";
-                    case CUT_BY_UPSTREAM -> "The upstream broke off before its answer was whole.";
+                    case CUT_BY_UPSTREAM ->
+                        "The upstream broke off before its answer was whole, or answered more than can be recorded.";
                     case COMPLETE, REPLACED, CUT_BY_CLIENT, ERROR ->
                         "The upstream cannot answer now; the operator of this gateway must look after it.";
                 });

@@ -44,11 +44,19 @@ final class Sessions {
         ANOTHERS
     }
 
-    void begin(Route route, String session, String task) {
+    /**
+     * The server named this session in its answer to this task.
+     *
+     * @return false where that is another task's session, which it stays
+     */
+    boolean begin(Route route, String session, String task) {
         if (sessions.size() >= MAX_SESSIONS) {
             forgetOldest();
         }
-        sessions.put(new Name(route.name(), session), new Session(task, clock.instant()));
+        Session now = sessions.compute(
+                new Name(route.name(), session),
+                (_, known) -> known == null || known.task.equals(task) ? new Session(task, clock.instant()) : known);
+        return now.task.equals(task);
     }
 
     Ownership of(Route route, String session, String task) {
