@@ -6,20 +6,30 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * Reads an answer that is of no use before its end: it is kept until then and is one last piece. One that is too large
- * to keep goes on as it comes, and only its end is held.
+ * Reads an answer that is of no use before its end: it is kept until then and is one last piece. What becomes of one that
+ * is too large to keep, whoever looks into it says.
  */
 public final class Gathered implements Reading {
     /** Largest answer that is kept, and looked into. */
     public static final int MAX_KEPT_BYTES = 8 << 20;
 
+    /** Of an answer that is too large to be looked into. */
+    public enum TooLarge {
+        /** Goes on as it comes, and only its end is held: nothing in it has to be known. */
+        PASSES,
+        /** Does not reach the agent: it would hide from record and rules what stands in it. */
+        FAILS
+    }
+
     private final Function<Buffer, Piece.Last> whole;
+    private final TooLarge tooLarge;
     private Buffer kept = Buffer.buffer();
     private boolean growable;
     private boolean overflowed;
 
     /** @param whole looks into an answer that was kept */
-    public Gathered(Function<Buffer, Piece.Last> whole) {
+    public Gathered(TooLarge tooLarge, Function<Buffer, Piece.Last> whole) {
+        this.tooLarge = tooLarge;
         this.whole = whole;
     }
 
@@ -37,6 +47,10 @@ public final class Gathered implements Reading {
         }
         if (kept.length() <= MAX_KEPT_BYTES) {
             return List.of();
+        }
+        if (tooLarge == TooLarge.FAILS) {
+            kept = Buffer.buffer();
+            throw new Forwarder.UpstreamFault("the upstream's answer is larger than what is looked into");
         }
         overflowed = true;
         Buffer begun = kept;

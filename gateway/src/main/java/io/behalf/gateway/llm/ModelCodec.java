@@ -84,7 +84,7 @@ abstract sealed class ModelCodec implements Codec permits OpenAiCodec, Anthropic
             return streamed();
         }
         boolean list = call.head().path().equals(MODELS) && upstream.status() == 200;
-        return new Gathered(list ? this::models : this::message);
+        return new Gathered(Gathered.TooLarge.FAILS, list ? this::models : this::message);
     }
 
     private Piece.Last message(Buffer answer) {

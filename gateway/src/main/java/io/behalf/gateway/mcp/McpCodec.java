@@ -38,6 +38,7 @@ public final class McpCodec implements Codec {
     /** Where a tool's call tells which of a model's tool calls it carries out. */
     public static final String TOOL_CALL_META = "io.behalf/tool_call_id";
 
+    private static final String LIST_TOOLS = "tools/list";
     private static final String CANCELLED = "notifications/cancelled";
 
     static final String REFUSAL_META = "io.behalf/refusal";
@@ -55,7 +56,7 @@ public final class McpCodec implements Codec {
     private static final Set<String> GREETINGS = Set.of(
             "initialize",
             "ping",
-            "tools/list",
+            LIST_TOOLS,
             "resources/list",
             "resources/templates/list",
             "prompts/list",
@@ -209,7 +210,8 @@ public final class McpCodec implements Codec {
         if (upstream.streams()) {
             return new McpStream(this, call.asked().session().orElse(""));
         }
-        return new Gathered(answer -> {
+        boolean filtered = call.asked().action().equals(LIST_TOOLS);
+        return new Gathered(filtered ? Gathered.TooLarge.FAILS : Gathered.TooLarge.PASSES, answer -> {
             Map<?, ?> message = Fields.objectOrNothing(answer.getBytes());
             return new Piece.Last(
                     Optional.empty(), answer, Tally.NONE, listing(message).map(list -> list));
