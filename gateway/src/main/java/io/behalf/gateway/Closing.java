@@ -61,7 +61,7 @@ public final class Closing {
         var _ = wire.close(); // from there on it passes nobody who would wait
     }
 
-    private static ChannelHandlerContext wire(HttpConnection connection) {
+    static ChannelHandlerContext wire(HttpConnection connection) {
         return ((ConnectionBase) connection).channelHandlerContext(); // the HTTP layer itself gives no way to it
     }
 }

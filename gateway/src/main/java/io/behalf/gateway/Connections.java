@@ -1,5 +1,7 @@
 package io.behalf.gateway;
 
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
+import io.netty.channel.RecvByteBufAllocator;
 import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpConnection;
@@ -28,7 +30,17 @@ public final class Connections {
     /** How slowly an answer may be read that is all written, and how much of it may still be on its way then. */
     private static final long READ_BYTES_PER_SECOND = 16 << 10;
 
+    /** Of what one connection has sent, read at once. */
+    private static final int MAX_PORTION = 8 << 10;
+
     private static final long MAX_UNREAD_BYTES = 2L * Gathered.MAX_KEPT_BYTES;
+
+    /**
+     * Whatever is read is taken apart at once, and a request of a few bytes becomes an object of a hundred times as many.
+     * The HTTP layer reads on as long as a request's turn has not come, but only between two portions.
+     */
+    private static final RecvByteBufAllocator IN_SMALL_PORTIONS =
+            new AdaptiveRecvByteBufAllocator(64, 2_048, MAX_PORTION).maxMessagesPerRead(1);
 
     private final Limits limits;
     /** Nothing whole has come of them yet; the longest open first. */
@@ -99,6 +111,7 @@ public final class Connections {
     }
 
     void opened(HttpConnection connection) {
+        Closing.wire(connection).channel().config().setRecvByteBufAllocator(IN_SMALL_PORTIONS);
         connection.exceptionHandler(_ -> {}); // whoever speaks no HTTP would write into the log what he says
         if (open() >= limits.most) {
             Optional<HttpConnection> longest = expendable();
