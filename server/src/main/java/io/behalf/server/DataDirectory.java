@@ -11,6 +11,7 @@ import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.UserPrincipal;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -70,6 +71,12 @@ record DataDirectory(Path path) {
             Files.createDirectory(path, FOR_OWNER);
         } else if (!Files.isDirectory(path)) {
             throw CommandFailed.usage(path + " is no directory.");
+        } else if (!Files.getOwner(path).equals(Me.OWNER)) { // closed to everybody else is not closed to them
+            UserPrincipal owner = Files.getOwner(path);
+            throw CommandFailed.usage(path + " belongs to " + owner.getName() + ", who could read the keys and names that"
+                    + " are kept there, and this is " + Me.OWNER.getName() + ". Run this as " + owner.getName()
+                    + ", name another directory with --data, or make it this user's: chown -R " + Me.OWNER.getName()
+                    + " " + path);
         } else if (!OWNER_ONLY.containsAll(Files.getPosixFilePermissions(path))) {
             if (!isEmpty()) { // it may be anything, a home directory too: not ours to close
                 throw CommandFailed.usage(
@@ -157,11 +164,21 @@ record DataDirectory(Path path) {
         }
     }
 
+    /** @throws CommandFailed where somebody else made the socket, and would be the one who answers */
+    static void requireOwn(Path socket) throws IOException {
+        UserPrincipal owner = Files.getOwner(socket, LinkOption.NOFOLLOW_LINKS);
+        if (!owner.equals(Me.OWNER)) {
+            throw CommandFailed.usage("The server's socket " + socket + " belongs to " + owner.getName()
+                    + ", and this is " + Me.OWNER.getName() + ": who answers there is not known. Run the command as "
+                    + owner.getName() + ".");
+        }
+    }
+
     /** The user that files made by this process belong to; found once, where it is asked for. */
     private static final class Me {
-        static final Object OWNER = owner();
+        static final UserPrincipal OWNER = owner();
 
-        private static Object owner() {
+        private static UserPrincipal owner() {
             try {
                 Path made = Files.createTempFile("behalf", null);
                 try {

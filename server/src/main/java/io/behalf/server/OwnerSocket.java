@@ -11,9 +11,9 @@ import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.RequestOptions;
 import io.vertx.core.net.SocketAddress;
+import java.io.IOException;
 import java.net.ConnectException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
@@ -78,7 +78,9 @@ final class OwnerSocket implements AutoCloseable {
     /** Empty where no server runs on the directory. */
     static Optional<OwnerSocket> at(DataDirectory data) {
         Path socket = data.socket(System.getenv());
-        if (!Files.exists(socket)) {
+        try {
+            DataDirectory.requireOwn(socket);
+        } catch (IOException notThere) { // or not for this user to see
             return Optional.empty();
         }
         Vertx vertx = Vertx.vertx(

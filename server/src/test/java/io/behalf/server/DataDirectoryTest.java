@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 class DataDirectoryTest {
     private static final Map<String, String> NOTHING_SET = Map.of();
     /** An account that does not run the tests. */
-    private static final int SOMEBODY_ELSE = 54_321;
+    static final int SOMEBODY_ELSE = 54_321;
 
     @TempDir
     private Path folder;
@@ -66,6 +66,17 @@ class DataDirectoryTest {
     void refusesAFile() throws IOException {
         Path file = Files.createFile(folder.resolve("data"));
         assertUsage(() -> new DataDirectory(file).prepare(true), "is no directory");
+    }
+
+    /** Closed to everybody but somebody else, it would be filled with keys for them. */
+    @Test
+    void refusesADirectoryThatBelongsToAnotherUser() throws IOException {
+        Path theirs = closed(folder.resolve("data"));
+        assumeThat(givenAway(theirs)).as("only root can give a folder away").isTrue();
+
+        assertUsage(() -> new DataDirectory(theirs).prepare(false), theirs + " belongs to " + SOMEBODY_ELSE);
+        assertUsage(() -> new DataDirectory(theirs).prepare(true), "chown -R ");
+        assertThat(theirs).isEmptyDirectory();
     }
 
     // ---- the development mark
@@ -232,7 +243,7 @@ class DataDirectoryTest {
         return new DataDirectory(folder.resolve("d".repeat(missing)));
     }
 
-    private static boolean givenAway(Path folder) throws IOException {
+    static boolean givenAway(Path folder) throws IOException {
         try {
             Files.setAttribute(folder, "unix:uid", SOMEBODY_ELSE, LinkOption.NOFOLLOW_LINKS);
             return true;

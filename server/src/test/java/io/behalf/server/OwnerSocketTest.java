@@ -2,6 +2,7 @@ package io.behalf.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -35,6 +36,22 @@ class OwnerSocketTest {
                     .hasMessageContaining("does not answer")
                     .extracting(failed -> ((CommandFailed) failed).exit())
                     .isEqualTo(Exit.UNREACHABLE);
+        }
+    }
+
+    /** Whoever made the socket would answer in the server's place. */
+    @Test
+    void isNotAskedWhereSomebodyElseMadeIt() throws IOException {
+        var data = new DataDirectory(folder);
+        try (ServerSocketChannel _ = listen(data)) {
+            assumeThat(DataDirectoryTest.givenAway(data.socket(System.getenv())))
+                    .as("only root can give a socket away")
+                    .isTrue();
+            assertThatThrownBy(() -> OwnerSocket.at(data))
+                    .isInstanceOf(CommandFailed.class)
+                    .hasMessageContaining("belongs to " + DataDirectoryTest.SOMEBODY_ELSE)
+                    .extracting(failed -> ((CommandFailed) failed).exit())
+                    .isEqualTo(Exit.USAGE);
         }
     }
 
