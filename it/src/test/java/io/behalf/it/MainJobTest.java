@@ -108,7 +108,7 @@ class MainJobTest {
 
             agent.tell("Tell me everything about them");
             agent.until("streaming");
-            job.server().told("revoke", "--task", task, "--reason", "alice presses Stop");
+            job.server().told("revoke", "--task", task, "--reason", "alice has asked for it");
             assertThat(agent.until("done", "failed").last().path("error").toString())
                     .contains("delegation_revoked");
             assertThat(agent.work("How many were opened?").last().path("status").asInt())
@@ -208,7 +208,7 @@ class MainJobTest {
             var rest = lines.filter(line -> !line.isEmpty()).iterator();
             assertThat(rest.next()).startsWith("data: ");
 
-            job.server().told("revoke", "--task", agent.task(), "--reason", "alice presses Stop");
+            job.server().told("revoke", "--task", agent.task(), "--reason", "alice has asked for it");
 
             assertThat(Stream.iterate(rest, left -> left.hasNext(), left -> left)
                             .map(left -> left.next())
@@ -336,7 +336,7 @@ class MainJobTest {
         assertThat(steps(told, "lifecycle").stream()
                         .map(step -> step.path("event").asText()))
                 .containsSubsequence(events);
-        assertThat(event(told, "revoked").path("data").path("reason").asText()).isEqualTo("alice presses Stop");
+        assertThat(event(told, "revoked").path("data").path("reason").asText()).isEqualTo("alice has asked for it");
         assertThat(told.path("chain").path("whole").asBoolean()).isTrue();
     }
 

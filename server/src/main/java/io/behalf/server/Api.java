@@ -340,11 +340,12 @@ final class Api implements AutoCloseable {
                 subjects.add(named.person().subjectId());
             }
         }
-        if (subjects.size() != 1) {
+        if (subjects.isEmpty()) {
+            throw new Refused(404, "No task is for a person who is called that. People are known by provider:id too.");
+        }
+        if (subjects.size() > 1) {
             throw new IllegalArgumentException(
-                    subjects.isEmpty()
-                            ? "no task is for a person who is called that: name provider:id"
-                            : "several people are called that: name one of " + String.join(", ", subjects));
+                    "several people are called that: name one of " + String.join(", ", subjects));
         }
         return subjects.iterator().next();
     }

@@ -4,6 +4,12 @@ import io.behalf.authority.StoreFault;
 import io.behalf.ledger.LedgerFault;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.util.Objects;
+import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -17,6 +23,10 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = Behalf.Version.class,
         description = "Delegated authority for agents, and the record of what was done with it.",
+        footer = {
+            "",
+            "In a checkout, ./behalf test runs the whole test suite; ./behalf test --help says what of it can be chosen."
+        },
         subcommands = {
             DemoCommand.class,
             ServeCommand.class,
@@ -85,8 +95,28 @@ public final class Behalf implements Runnable {
     }
 
     private static int unreachable(Exception fault, CommandLine command) {
-        command.getErr().println(fault.getMessage());
+        command.getErr().println(fault instanceof IOException file ? why(file) : fault.getMessage());
         return Exit.UNREACHABLE;
+    }
+
+    private static int unreachable(UncheckedIOException fault, CommandLine command) {
+        IOException cause = Objects.requireNonNull(fault.getCause());
+        String said = String.valueOf(fault.getMessage());
+        command.getErr().println(said.equals(cause.toString()) ? why(cause) : said + ": " + why(cause));
+        return Exit.UNREACHABLE;
+    }
+
+    /** Java's own message is often the name of a file and nothing else. */
+    static String why(IOException fault) {
+        return switch (fault) {
+            case NoSuchFileException missing -> missing.getFile() + " is not there, or cannot be made there.";
+            case AccessDeniedException denied ->
+                denied.getFile() + " is not for this user (permission denied). See who may: ls -ld " + denied.getFile();
+            case FileAlreadyExistsException there -> there.getFile() + " is there already, and is something else.";
+            case FileSystemException named
+            when named.getReason() != null -> named.getFile() + ": " + named.getReason() + ".";
+            default -> Optional.ofNullable(fault.getMessage()).orElseGet(fault::toString);
+        };
     }
 
     static final class Version implements IVersionProvider {

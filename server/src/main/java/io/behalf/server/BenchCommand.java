@@ -139,6 +139,11 @@ final class BenchCommand implements Callable<Integer> {
             throw CommandFailed.usage(
                     "--records, --pace, --seconds, --warm-up, --connections and --rounds are positive.");
         }
+        if (dir.filter(folder -> !Files.isDirectory(folder)).isPresent()) {
+            throw CommandFailed.usage(
+                    "--dir " + dir.get() + " is no folder that is there: make it first, or name one on"
+                            + " the disk that is to be measured.");
+        }
         PrintWriter out = spec.commandLine().getOut();
         List<String> failures = new ArrayList<>();
         Map<String, @Nullable Object> all = new LinkedHashMap<>();

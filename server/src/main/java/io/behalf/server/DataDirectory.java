@@ -64,16 +64,13 @@ record DataDirectory(Path path) {
 
     private void makeForOwner() throws IOException {
         if (!Files.exists(path)) {
-            Path parent = path.getParent();
-            if (parent != null) {
-                Files.createDirectories(parent);
-            }
-            Files.createDirectory(path, FOR_OWNER);
+            make();
         } else if (!Files.isDirectory(path)) {
             throw CommandFailed.usage(path + " is no directory.");
         } else if (!Files.getOwner(path).equals(Me.OWNER)) { // closed to everybody else is not closed to them
             UserPrincipal owner = Files.getOwner(path);
-            throw CommandFailed.usage(path + " belongs to " + owner.getName() + ", who could read the keys and names that"
+            throw CommandFailed.usage(path + " belongs to " + owner.getName()
+                    + ", who could read the keys and names that"
                     + " are kept there, and this is " + Me.OWNER.getName() + ". Run this as " + owner.getName()
                     + ", name another directory with --data, or make it this user's: chown -R " + Me.OWNER.getName()
                     + " " + path);
@@ -83,6 +80,19 @@ record DataDirectory(Path path) {
                         path + " lets others in, and keys and names are kept there. Run: chmod 700 " + path);
             }
             Files.setPosixFilePermissions(path, OWNER_ONLY);
+        }
+    }
+
+    private void make() {
+        try {
+            Path parent = path.getParent();
+            if (parent != null) {
+                Files.createDirectories(parent);
+            }
+            Files.createDirectory(path, FOR_OWNER);
+        } catch (IOException e) {
+            throw CommandFailed.usage("The data directory " + path + " cannot be made. " + Behalf.why(e)
+                    + " Name another one with --data or BEHALF_DATA.");
         }
     }
 

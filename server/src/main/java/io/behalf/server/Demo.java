@@ -236,7 +236,7 @@ final class Demo {
 
     private Duration stop(TaskId task, String by, DemoAgent agent) throws IOException, InterruptedException {
         long pressed = System.nanoTime();
-        server.authority().revoke(new RevokeRequest(new RevokeRequest.What.Task(task), by, "Stop was pressed", false));
+        server.authority().revoke(new RevokeRequest(new RevokeRequest.What.Task(task), by, "seen enough", false));
         DemoAgent.Answered next;
         do {
             next = agent.tool("tickets.search", Map.of("plan", "enterprise", "quarter", "Q3"));

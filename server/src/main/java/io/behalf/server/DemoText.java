@@ -99,11 +99,12 @@ final class DemoText {
     }
 
     private void refused(Stopped refused) {
+        String reason = refused.decision().reason().orElse("");
         line(
                 refused.number(),
                 refused.call(),
                 "REFUSED",
-                refused.decision().reason().orElse(""));
+                StoryText.unread(refused.call()) ? reason + ", before it was read" : reason);
         if (refused.decision().reason().equals(Optional.of("scope_exceeded"))) {
             wrapped("told the agent: \"" + played.told() + "\"");
         }
@@ -114,7 +115,7 @@ final class DemoText {
             case LOGOUT_SEEN -> lines.add("  -- Alice logs out");
             case RENEWED -> lines.add("  -- delegation renewed: same task, same end");
             case REVOKED ->
-                lines.add("  -- Alice presses Stop: next call refused after "
+                lines.add("  -- the operator stops the task (behalf revoke): next call refused after "
                         + played.stoppedAfter().toMillis() + " ms");
             case APPROVED, ISSUED, NARROWED, EXTENDED, ENDED -> {}
             case ERASED,
@@ -132,8 +133,10 @@ final class DemoText {
 
     private void line(int number, AuditRecord.Call call, String word, String note) {
         String kind = call.surface() == Surface.LLM ? "model" : call.surface() == Surface.MCP ? "tool" : "http";
-        String what = call.model()
-                .orElse(call.surface() == Surface.MCP ? call.action() : call.service() + " " + call.action());
+        String what = StoryText.unread(call)
+                ? "a call"
+                : call.model()
+                        .orElse(call.surface() == Surface.MCP ? call.action() : call.service() + " " + call.action());
         lines.add(ForeignText.clean(String.format("  #%-2d %-5s  %-15s  %-7s  %s", number, kind, what, word, note)));
     }
 

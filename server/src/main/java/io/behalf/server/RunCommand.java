@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -82,9 +83,9 @@ final class RunCommand implements Callable<Integer> {
         try (RunServer server = RunServer.on(directory, environment, told)) {
             ServerFacts facts = server.facts();
             Scope wanted = asked.orElseGet(() -> everything(facts));
+            requireServed(wanted, facts);
             AgentKeyFile key = AgentKeyFile.of(directory, agent);
             server.register(key);
-            warnOfUnknown(wanted, facts, told);
             return new Run(
                             facts,
                             new AuthorityClient(
@@ -143,17 +144,20 @@ final class RunCommand implements Callable<Integer> {
         return facts.everything();
     }
 
-    /** The authority knows services that have no route here, so a name that looks wrong is the person's to judge. */
-    private static void warnOfUnknown(Scope wanted, ServerFacts facts, PrintWriter told) {
+    /** CMD calls through the server's routes and no other way, so nobody need be asked about a service without one. */
+    private static void requireServed(Scope wanted, ServerFacts facts) {
         Set<String> known =
-                facts.routes().stream().map(ServerFacts.Served::service).collect(Collectors.toSet());
-        wanted.permissions().stream()
-                .map(Permission::service)
-                .filter(service -> !known.contains(service))
-                .distinct()
-                .forEach(service -> told.println("The server has no route to the service " + service
-                        + NearestName.of(service, known)
-                                .map(near -> ". Did you mean " + near + "?")
-                                .orElse(".")));
+                facts.routes().stream().map(ServerFacts.Served::service).collect(Collectors.toCollection(TreeSet::new));
+        for (Permission permission : wanted.permissions()) {
+            String service = permission.service();
+            if (!known.contains(service)) {
+                throw CommandFailed.usage(
+                        "--scope: the server has no route to the service " + ForeignText.clean(service)
+                                + NearestName.of(service, known)
+                                        .map(near -> ". Did you mean " + near + "?")
+                                        .orElse(".")
+                                + " It has: " + (known.isEmpty() ? "none" : String.join(", ", known)) + ".");
+            }
+        }
     }
 }

@@ -30,12 +30,15 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.regex.Pattern;
 
 /**
  * A story as text for a terminal: the same text from whichever record the task was found. Much in a record was written by
  * agents and services, so nothing that steers a terminal gets through.
  */
 final class StoryText {
+    private static final Pattern METHOD = Pattern.compile("[A-Z]+");
+
     private static final int SHORT_DIGEST = 12;
 
     private static final DateTimeFormatter DAY_AND_TIME = DateTimeFormatter.ofPattern(
@@ -267,11 +270,14 @@ final class StoryText {
                 OptionalInt.of(refusal.number()),
                 refusal.time(),
                 surface(refusal.call()),
-                action(refusal.call()),
+                unread(refusal.call()) ? refusal.call().service() : action(refusal.call()),
                 "REFUSED",
                 refusal.record());
         List<String> why = new ArrayList<>();
         why.add(refusal.decision().reason().orElse("no reason is recorded"));
+        if (unread(refusal.call())) {
+            why.add("before the body of its " + refusal.call().action() + " was read");
+        }
         why.add(rules(refusal.decision()));
         why.addAll(by(refusal.actors()));
         why.addAll(touched(refusal.call()));
@@ -403,6 +409,11 @@ final class StoryText {
             case DOWNSTREAM -> "service";
             case LOCAL -> "local";
         };
+    }
+
+    /** Of a request that was refused before its body was read, the method is all that stands in the record. */
+    static boolean unread(Call call) {
+        return call.bytes() < 0 && METHOD.matcher(call.action()).matches();
     }
 
     private static String action(Call call) {

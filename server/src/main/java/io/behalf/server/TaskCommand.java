@@ -1,5 +1,6 @@
 package io.behalf.server;
 
+import io.behalf.core.delegation.Ids;
 import io.behalf.ledger.IndexKey;
 import java.io.PrintWriter;
 import java.net.URLEncoder;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -26,6 +28,10 @@ import picocli.CommandLine.Spec;
                 "Tells a task from its records: for whom, what was approved, every call, and whether any is missing."
                         + " Exit 1 if nobody knows the id, or records of the task are missing or altered.")
 final class TaskCommand implements Callable<Integer> {
+    private static final String ULID = "_ and 26 capital letters and digits";
+    private static final Pattern TRACE = Pattern.compile("[0-9a-f]{32}");
+    private static final String TRACE_FORM = "32 hexadecimal digits, in lower case";
+
     @ArgGroup(multiplicity = "1")
     private Sought sought = new Sought();
 
@@ -68,15 +74,16 @@ final class TaskCommand implements Callable<Integer> {
         private By by() {
             if (task != null) {
                 // what somebody has copied is some id of the task, whichever
-                return new By(
-                        task.startsWith("rec_")
-                                ? IndexKey.RECORD
-                                : task.startsWith("dlg_") ? IndexKey.TOKEN : IndexKey.TASK,
-                        task);
+                IndexKey key = task.startsWith("rec_")
+                        ? IndexKey.RECORD
+                        : task.startsWith("dlg_") ? IndexKey.TOKEN : IndexKey.TASK;
+                String prefix = key == IndexKey.RECORD ? "rec" : key == IndexKey.TOKEN ? "dlg" : "tsk";
+                return new By(key, wellFormed(task, Ids.valid(prefix, task), prefix + ULID));
             } else if (record != null) {
-                return new By(IndexKey.RECORD, record);
+                return new By(IndexKey.RECORD, wellFormed(record, Ids.valid("rec", record), "rec" + ULID));
             } else if (trace != null) {
-                return new By(IndexKey.TRACE, trace);
+                return new By(
+                        IndexKey.TRACE, wellFormed(trace, TRACE.matcher(trace).matches(), TRACE_FORM));
             } else if (token != null) {
                 return new By(IndexKey.TOKEN, token);
             } else if (toolCall != null) {
@@ -84,6 +91,15 @@ final class TaskCommand implements Callable<Integer> {
             }
             throw new IllegalStateException("one of them is demanded");
         }
+    }
+
+    /** Nobody can know an id that is none: it was copied in part, or is an id of another kind. */
+    private static String wellFormed(String id, boolean well, String form) {
+        if (!well) {
+            throw CommandFailed.usage(ForeignText.clean(id) + " is no such id: it is " + form
+                    + ". A trace, a token and a tool call are looked up with --trace, --token and --tool-call.");
+        }
+        return id;
     }
 
     @Override

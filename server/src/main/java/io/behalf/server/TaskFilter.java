@@ -26,6 +26,8 @@ import java.util.regex.Pattern;
  * @param noSubject only those with nobody behind them
  */
 record TaskFilter(Optional<String> user, Optional<String> agent, Optional<Instant> since, boolean noSubject) {
+    static final TaskFilter ALL = new TaskFilter(Optional.empty(), Optional.empty(), Optional.empty(), false);
+
     private static final Pattern AGO = Pattern.compile("([1-9][0-9]{0,5})([mhd])");
 
     /** Newest first; what only the identity tells is left to {@link #admits}. */

@@ -54,16 +54,14 @@ final class TasksCommand implements Callable<Integer> {
         TaskFilter filter = filter();
         PrintWriter out = spec.commandLine().getOut();
         Optional<OwnerSocket> running = OwnerSocket.at(data.directory());
-        if (running.isPresent()) {
-            try (OwnerSocket server = running.get()) {
-                out.print(server.get("/api/v1/tasks" + query(), json ? OwnerSocket.JSON_LINES : OwnerSocket.TEXT)
-                        .orFail()
-                        .body());
-            }
-        } else {
-            fromDisk(filter).forEach(line -> out.println(json ? JsonText.of(line.toJson()) : line.text()));
-        }
+        String told = running.isPresent() ? told(running.get()) : fromDisk(filter);
+        out.print(told);
         out.flush();
+        if (told.isEmpty()) { // beside the list, which is empty for whoever reads it by a program
+            spec.commandLine()
+                    .getErr()
+                    .println(filter.equals(TaskFilter.ALL) ? "There are no tasks here yet." : "No task here matches.");
+        }
         return Exit.FINE;
     }
 
@@ -75,23 +73,33 @@ final class TasksCommand implements Callable<Integer> {
         }
     }
 
-    private List<TaskLine> fromDisk(TaskFilter filter) {
+    private String told(OwnerSocket running) {
+        try (OwnerSocket server = running) {
+            return server.get("/api/v1/tasks" + query(), json ? OwnerSocket.JSON_LINES : OwnerSocket.TEXT)
+                    .orFail()
+                    .body();
+        }
+    }
+
+    private String fromDisk(TaskFilter filter) {
         try (DataReader directory = DataReader.open(data.path())) {
             if (filter.needsIdentities() && !directory.opensIdentities()) {
                 throw CommandFailed.no("Who is behind a task cannot be opened here: " + data.path()
                         + " has no behalf.db with its key. Pseudonyms (sbj_…) can be asked for.");
             }
-            List<TaskLine> lines = new ArrayList<>();
+            var lines = new StringBuilder();
             for (TaskReader log : directory.logs()) {
                 for (TaskId task : filter.candidates(log)) {
                     TaskStory story = log.story(task);
                     Who who = Who.of(story, directory.identity(task));
                     if (filter.admits(story, who)) {
-                        lines.add(new TaskLine(task, story, who));
+                        var line = new TaskLine(task, story, who);
+                        lines.append(json ? JsonText.of(line.toJson()) : line.text())
+                                .append('\n');
                     }
                 }
             }
-            return lines;
+            return lines.toString();
         }
     }
 

@@ -33,6 +33,13 @@ class BenchCommandTest {
     }
 
     @Test
+    void saysThatTheFolderIsNotThere() {
+        CommandRun run = CommandRun.of("bench", "ledger", "--dir", dir.resolve("nowhere"));
+        assertThat(run.exit()).isEqualTo(Exit.USAGE);
+        assertThat(run.err()).contains(dir.resolve("nowhere") + " is no folder that is there");
+    }
+
+    @Test
     void printsRatiosBesideFigures() {
         CommandRun run =
                 CommandRun.of("bench", "ledger", "--records", 200, "--pace", 100, "--seconds", 1, "--dir", dir);

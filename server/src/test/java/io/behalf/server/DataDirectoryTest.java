@@ -63,6 +63,13 @@ class DataDirectoryTest {
     }
 
     @Test
+    void saysWhyItCannotBeMadeAndWhatToDo() throws IOException {
+        Path file = Files.createFile(folder.resolve("file"));
+        assertUsage(() -> new DataDirectory(file.resolve("data")).prepare(true), "cannot be made");
+        assertUsage(() -> new DataDirectory(file.resolve("data")).prepare(true), "Name another one with --data");
+    }
+
+    @Test
     void refusesAFile() throws IOException {
         Path file = Files.createFile(folder.resolve("data"));
         assertUsage(() -> new DataDirectory(file).prepare(true), "is no directory");

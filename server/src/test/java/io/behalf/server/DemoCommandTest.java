@@ -38,8 +38,8 @@ class DemoCommandTest {
                         "delegation renewed",
                         "by sub-agent summarizer, with less scope",
                         "its own signed record joins: permit",
-                        "Alice presses Stop",
-                        "REFUSED  delegation_revoked",
+                        "the operator stops the task (behalf revoke)",
+                        "tool   a call           REFUSED  delegation_revoked, before it was read",
                         "PROOF",
                         "OK",
                         "CAUGHT at #4");

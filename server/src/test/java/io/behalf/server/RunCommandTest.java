@@ -155,11 +155,17 @@ class RunCommandTest {
     }
 
     @Test
-    void asksForTheServiceThatIsMeant() {
-        CommandRun run =
-                run(ApprovingPerson::approve, Stream.of("--task", "Work", "--scope", "tikets:read", "--", "true"));
+    void asksNobodyAboutAServiceThatTheServerDoesNotHave() {
+        CommandRun run = run(
+                (_, _) -> {
+                    throw new AssertionError("a person was asked");
+                },
+                Stream.of("--task", "Work", "--scope", "openai:chat tikets:read", "--", "true"));
 
-        assertThat(run.err()).contains("no route to the service tikets. Did you mean tickets?");
+        assertThat(run.exit()).isEqualTo(Exit.USAGE);
+        assertThat(run.err())
+                .contains("no route to the service tikets. Did you mean tickets?")
+                .contains("It has: ");
     }
 
     @Test

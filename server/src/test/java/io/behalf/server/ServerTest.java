@@ -109,11 +109,27 @@ class ServerTest {
     void aPersonIsStoppedByWhateverTheyAreCalled() {
         try (RunningTask task = running.task(running.agent("named"), "bob", "openai:chat")) {
             assertThat(revoke("--user", "nobody@example.test", "--dry-run").err())
-                    .contains("name provider:id");
+                    .contains("No task is for a person who is called that");
             assertThat(revoke("--user", "bob@example.test", "--dry-run").out())
                     .contains(task.task().value());
             assertThat(revoke("--user", "development:u-1002", "--dry-run").out())
                     .contains(task.task().value());
+        }
+    }
+
+    @Test
+    void whatIsNotThereToBeStoppedIsANoOfWhateverKind() {
+        for (List<String> unknown : List.of(
+                List.of("--task", "tsk_01JNAAAAAAAAAAAAAAAAAAAAAA"),
+                List.of("--user", "nobody@example.test"),
+                List.of("--user", "development:nobody"),
+                List.of("--agent", "nobody"),
+                List.of("--approval", "apr_01JNAAAAAAAAAAAAAAAAAAAAAA"),
+                List.of("--service", "nothing"))) {
+            assertThat(revoke(unknown.toArray()).exit()).as("%s", unknown).isEqualTo(Exit.NO);
+        }
+        for (List<String> malformed : List.of(List.of("--task", "tsk_x!"), List.of("--approval", "apr_x"))) {
+            assertThat(revoke(malformed.toArray()).exit()).as("%s", malformed).isEqualTo(Exit.USAGE);
         }
     }
 

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -109,14 +110,37 @@ class TaskCommandTest {
     @Test
     void saysNoToAnIdThatNobodyKnows() {
         wholeTask();
-        for (String option : List.of("--record", "--trace", "--token", "--tool-call")) {
-            CommandRun run = CommandRun.of("task", option, "rec_01JNAAAAAAAAAAAAAAAAAAAAAA", "--data", data);
-            assertThat(run.exit()).as(option).isEqualTo(Exit.NO);
+        Map<String, String> unknown = Map.of(
+                "--record", "rec_01JNAAAAAAAAAAAAAAAAAAAAAA",
+                "--trace", "0123456789abcdef0123456789abcdef",
+                "--token", "dlg_01JNAAAAAAAAAAAAAAAAAAAAAA",
+                "--tool-call", "call_of_nobody");
+        for (var each : unknown.entrySet()) {
+            CommandRun run = CommandRun.of("task", each.getKey(), each.getValue(), "--data", data);
+            assertThat(run.exit()).as(each.getKey()).isEqualTo(Exit.NO);
             assertThat(run.err()).contains("No record in " + data + " has this id.");
         }
         assertThat(CommandRun.of("task", "tsk_01JNAAAAAAAAAAAAAAAAAAAAAA", "--data", data)
                         .exit())
                 .isEqualTo(Exit.NO);
+    }
+
+    @Test
+    void whatIsNoIdIsAMistakeOfWhoeverTyped() {
+        for (List<String> words : List.of(
+                List.of("tsk_x!"),
+                List.of("something"),
+                List.of("rec_01JN"),
+                List.of("dlg_01JN"),
+                List.of("--record", "tsk_01JNAAAAAAAAAAAAAAAAAAAAAA"),
+                List.of("--trace", "00-0123456789abcdef0123456789abcdef-01"))) {
+            var command = new ArrayList<Object>(words);
+            command.addFirst("task");
+            command.addAll(List.of("--data", data));
+            CommandRun run = CommandRun.of(command.toArray());
+            assertThat(run.exit()).as("%s", words).isEqualTo(Exit.USAGE);
+            assertThat(run.err()).contains(words.getLast() + " is no such id");
+        }
     }
 
     /** A record that cannot be searched may be the one that was asked for. */
@@ -154,7 +178,7 @@ class TaskCommandTest {
 
     @Test
     void namesAFolderWithoutALedger() {
-        CommandRun run = CommandRun.of("task", "--record", "a", "--data", data);
+        CommandRun run = CommandRun.of("task", "--tool-call", "a", "--data", data);
         assertThat(run.exit()).isEqualTo(Exit.USAGE);
         assertThat(run.err()).contains("There is no ledger in " + data);
     }

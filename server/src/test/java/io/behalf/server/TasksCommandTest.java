@@ -56,6 +56,22 @@ class TasksCommandTest {
     }
 
     @Test
+    void saysThatNoneMatches() {
+        CommandRun run = CommandRun.of("tasks", "--agent", "nobody-knows", "--data", data);
+        assertThat(run.exit()).isEqualTo(Exit.FINE);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err()).isEqualTo("No task here matches.\n");
+    }
+
+    @Test
+    void saysThatThereIsNoneYet(@TempDir Path empty) {
+        EmbeddedLedger.open(LedgerSettings.in(empty)).close();
+        CommandRun run = CommandRun.of("tasks", "--data", empty);
+        assertThat(run.exit()).isEqualTo(Exit.FINE);
+        assertThat(run.err()).isEqualTo("There are no tasks here yet.\n");
+    }
+
+    @Test
     void saysThatPeopleCannotBeNamedWithoutTheStore() {
         CommandRun run = CommandRun.of("tasks", "--user", "alice", "--data", data);
         assertThat(run.exit()).isEqualTo(Exit.NO);
