@@ -240,9 +240,9 @@ public record AuthorityConfig(
      * @param longestTask what a request may ask for
      */
     public record Lifetimes(Duration token, Duration task, Duration longestTask) {
-        /** The contract's bound for any token. */
+        /** For any token: a stop that does not get through is over by then. */
         public static final Duration LONGEST_TOKEN = Duration.ofMinutes(15);
-        /** The contract's bound for a token without proof of possession. */
+        /** Without proof of possession whoever finds the token can use it. */
         public static final Duration LONGEST_UNBOUND = Duration.ofMinutes(5);
 
         public static final Lifetimes DEFAULT =

@@ -25,7 +25,7 @@ final class Closer implements AutoCloseable {
     /** How often it looks. A task's end by time is noticed within this. */
     static final Duration PERIOD = Duration.ofMillis(250);
 
-    /** Longest wait for open calls (contract §6). */
+    /** Longest wait for open calls. */
     static final Duration SETTLE_WAIT = Duration.ofSeconds(30);
 
     /** Longest wait for the chains of tasks that are over when this is closed itself; the next start closes the rest. */

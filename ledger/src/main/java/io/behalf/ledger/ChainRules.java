@@ -13,7 +13,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What entries say of their own order, contract §6: each task's records count from 1 without holes, name the one before, and know whether
+ * What entries say of their own order: each task's records count from 1 without holes, name the one before, and know whether
  * the task had ended; so do each service's own records under each of its keys. A signed root cannot show this, as whoever holds the log's
  * key can leave a record out and sign the rest. Told every entry once, in order.
  *

@@ -33,7 +33,7 @@ import java.util.function.Function;
 
 /**
  * The ledger in one process and one folder: a {@link Sequencer} that makes records durable and an {@link Integrator} that makes them
- * provable. Who can write the folder can destroy it, and with {@code keys/} can rewrite it: pins and witnesses notice.
+ * provable. Who can write the folder can destroy it, and with {@code keys/} can rewrite it: pin files and whoever kept a checkpoint notice.
  */
 public final class EmbeddedLedger implements Ledger {
     /** How long closing waits for the disk, each thread. */

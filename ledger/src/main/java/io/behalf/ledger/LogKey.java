@@ -33,7 +33,7 @@ import java.util.regex.Pattern;
 
 /**
  * The key that signs a log's checkpoints: {@code keys/<log>.pem} for its owner's eyes only, made at the first start, and {@code vkey} in the
- * log's folder, one C2SP verifier key a line. Whoever can read the first can sign another history; that is what pins and witnesses are for.
+ * log's folder, one C2SP verifier key a line. Whoever can read the first can sign another history; that is what pin files are for.
  */
 final class LogKey {
     static final String VKEY = "vkey";

@@ -164,8 +164,7 @@ final class Recovery {
         Checkpoint checkpoint = read.fold(valid -> valid, problem -> {
             throw new LedgerFault(
                     Code.BAD_CHECKPOINT,
-                    "the log's checkpoint is not to be trusted: " + problem
-                            + "; restore it from a backup or a witness");
+                    "the log's checkpoint is not to be trusted: " + problem + "; restore it from a backup");
         });
         if (!checkpoint.origin().equals(origin)) {
             throw new LedgerFault(Code.BAD_CHECKPOINT, "the checkpoint is of the log " + checkpoint.origin());

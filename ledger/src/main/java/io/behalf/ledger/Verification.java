@@ -40,7 +40,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>What it shows: these entries, in this order, are what the holder of the key signed; each task's records are whole and in order, and
  * so are those that each service signed. It does not show that no other history was signed with the same key: that takes a checkpoint seen
- * before, or witnesses.
+ * before.
  */
 public final class Verification {
     /** How far the result goes. */

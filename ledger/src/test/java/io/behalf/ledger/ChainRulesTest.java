@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** An operator breaks a rule of contract §6 and signs the log with its own key: each breach is named, at the record that shows it. */
+/** An operator breaks a rule of the chains and signs the log with its own key: each breach is named, at the record that shows it. */
 class ChainRulesTest {
     @TempDir
     private Path data;

@@ -70,7 +70,7 @@ final class FrontDoor extends VerticleBase {
     private static Handler<HttpServerRequest> answering(Handler<HttpServerRequest> calls, Router pages) {
         return request -> {
             String path = request.path();
-            // what is no request of anybody's: the gateway says so in the contract's words
+            // what is no request of anybody's: the gateway refuses it with a reason of its list
             if (path == null || request.decoderResult().isFailure() || Gateway.serves(path)) {
                 calls.handle(request);
             } else {

@@ -34,7 +34,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes in the records of services that verify for themselves (contract §6, {@code downstream}). A record counts when
+ * Takes in the records of services that verify for themselves, as {@code downstream}. A record counts when
  *
  * <ol>
  *   <li>the service's registered key signed exactly what the ledger will keep of it,

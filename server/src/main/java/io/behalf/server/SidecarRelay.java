@@ -122,7 +122,7 @@ final class SidecarRelay {
         return sidecar.renew();
     }
 
-    /** The task's end in the contract's words: the authority's own say less. */
+    /** The task's end as a reason of the gateway's list: the authority's own words say less. */
     private static Refusal over(String error, String description) {
         Reason reason =
                 switch (error) {

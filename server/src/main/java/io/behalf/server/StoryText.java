@@ -124,7 +124,7 @@ final class StoryText {
                 : List.of("no approval is recorded");
     }
 
-    /** Contract §6: only what a person approved, for this text, is called "approved by". */
+    /** Only what a person approved, for this text, is called "approved by". */
     private void approval(Approval approval) {
         List<String> lines = new ArrayList<>();
         lines.add(

@@ -485,7 +485,7 @@ record TaskStory(
             return List.copyOf(versions);
         }
 
-        /** Contract §6: from 1 without holes, each with the leaf hash of the one before; the closing count is right. */
+        /** Whole is: from 1 without holes, each with the leaf hash of the one before; the closing count is right. */
         private Chain chain() {
             Optional<Break> broken = Optional.empty();
             Optional<Closing> closing = Optional.empty();

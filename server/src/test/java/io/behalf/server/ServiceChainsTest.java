@@ -152,7 +152,7 @@ class ServiceChainsTest {
         refused(401, bytes(said(new DownstreamChain("customers", key, Position.START))));
     }
 
-    /** RFC 8725 §3.1: no other than the contract names, though a key of it stands in the key set. */
+    /** RFC 8725 §3.1: ES256 and no other, though a key of it stands in the key set. */
     @Test
     void refusesAnotherAlgorithm() throws Exception {
         refused(401, bytes(said(new DownstreamChain("tickets", edKey, Position.START))));

@@ -105,7 +105,7 @@ class WhoTest {
         }
     }
 
-    /** Contract §6: SHA-256(salt ‖ canonical identity). */
+    /** What the approval commits to: SHA-256(salt ‖ canonical identity). */
     private static String commitment(Person person) {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
