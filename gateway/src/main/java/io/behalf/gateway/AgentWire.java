@@ -179,9 +179,9 @@ final class AgentWire {
     private void say(Optional<String> record, Optional<String> task, TraceContext trace) {
         MultiMap headers = response.headers();
         headers.set(HttpHeaders.CACHE_CONTROL, "private, no-store");
-        headers.set("traceparent", trace.header());
-        record.ifPresent(id -> headers.set("Behalf-Record", id));
-        task.ifPresent(id -> headers.set("Behalf-Task", id));
+        headers.set(Names.TRACEPARENT, trace.header());
+        record.ifPresent(id -> headers.set(Names.RECORD, id));
+        task.ifPresent(id -> headers.set(Names.TASK, id));
     }
 
     private static Note note(Refusal refusal, Denial proof) {

@@ -41,7 +41,7 @@ public final class Arguments {
     private static void write(CanonicalWriter out, @Nullable Object value) {
         switch (value) {
             case null -> out.nullValue();
-            case Number n -> out.literal(ecmaScript(n.doubleValue(), n));
+            case Number n -> out.literal(ecmaScript(n));
             case Map<?, ?> object -> {
                 List<String> names = new ArrayList<>(object.size());
                 object.keySet().forEach(name -> names.add((String) name));
@@ -63,7 +63,8 @@ public final class Arguments {
     }
 
     /** ECMA-262 §6.1.6.1.20, which RFC 8785 §3.2.2.3 takes; the digits are the JDK's, shortest since 19. */
-    private static String ecmaScript(double value, Number read) {
+    static String ecmaScript(Number read) {
+        double value = read.doubleValue();
         if (Double.isInfinite(value)) {
             return read.toString(); // no JSON number of RFC 8785, yet two equal texts are equal arguments
         }

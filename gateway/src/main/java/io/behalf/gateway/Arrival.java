@@ -60,7 +60,7 @@ record Arrival(
      * @param place what the body takes room in; whoever asks leaves it when nobody holds the body any more
      */
     Future<Checked<Inbound>> read(Vertx vertx, Duration within, BodyRoom.Place place) {
-        if ("100-continue".equalsIgnoreCase(request.getHeader("expect"))) {
+        if ("100-continue".equalsIgnoreCase(request.getHeader(Names.EXPECT))) {
             request.response().writeContinue();
         }
         return body(vertx, within, place)

@@ -9,6 +9,7 @@ import java.util.Optional;
 /**
  * What a request wants, as its codec read it from exactly the bytes that go on.
  *
+ * @param complete whether these are all the resources that it touches, as far as rules name any
  * @param attributes what constraints may ask about
  * @param arguments of a tool call, as an RFC 8785 form, for the link to the plan
  * @param key under which its answer may arrive on another request; empty where it comes on its own
@@ -19,6 +20,7 @@ import java.util.Optional;
 public record Asked(
         String action,
         List<String> resources,
+        boolean complete,
         Map<String, String> attributes,
         Optional<String> model,
         Optional<String> tool,
@@ -39,6 +41,7 @@ public record Asked(
         return new Asked(
                 action,
                 List.of(),
+                true,
                 Map.of(),
                 Optional.empty(),
                 Optional.empty(),
@@ -51,14 +54,24 @@ public record Asked(
                 Optional.empty());
     }
 
+    public Asked touching(Touched touched) {
+        return touching(touched.resources(), touched.complete(), touched.attributes());
+    }
+
     public Asked touching(List<String> which, Map<String, String> known) {
-        return new Asked(action, which, known, model, tool, toolCallId, arguments, key, session, reach, loss, cancels);
+        return touching(which, true, known);
+    }
+
+    private Asked touching(List<String> which, boolean all, Map<String, String> known) {
+        return new Asked(
+                action, which, all, known, model, tool, toolCallId, arguments, key, session, reach, loss, cancels);
     }
 
     public Asked ofModel(String name) {
         return new Asked(
                 action,
                 resources,
+                complete,
                 attributes,
                 Optional.of(name),
                 tool,
@@ -75,6 +88,7 @@ public record Asked(
         return new Asked(
                 action,
                 resources,
+                complete,
                 attributes,
                 model,
                 Optional.of(name),
@@ -89,13 +103,26 @@ public record Asked(
 
     public Asked inSession(Optional<String> id) {
         return new Asked(
-                action, resources, attributes, model, tool, toolCallId, arguments, key, id, reach, loss, cancels);
+                action,
+                resources,
+                complete,
+                attributes,
+                model,
+                tool,
+                toolCallId,
+                arguments,
+                key,
+                id,
+                reach,
+                loss,
+                cancels);
     }
 
     public Asked answeredUnder(CallKey under, Loss onLoss) {
         return new Asked(
                 action,
                 resources,
+                complete,
                 attributes,
                 model,
                 tool,
@@ -112,6 +139,7 @@ public record Asked(
         return new Asked(
                 action,
                 resources,
+                complete,
                 attributes,
                 model,
                 tool,
@@ -126,7 +154,19 @@ public record Asked(
 
     public Asked reaching(Reach how) {
         return new Asked(
-                action, resources, attributes, model, tool, toolCallId, arguments, key, session, how, loss, cancels);
+                action,
+                resources,
+                complete,
+                attributes,
+                model,
+                tool,
+                toolCallId,
+                arguments,
+                key,
+                session,
+                how,
+                loss,
+                cancels);
     }
 
     /** How a request is held against the scope. */

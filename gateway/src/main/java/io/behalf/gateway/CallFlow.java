@@ -191,9 +191,9 @@ final class CallFlow {
                 if (foreign.isPresent()) {
                     yield new Judged.Stopped(Optional.of(call), Optional.of(basis), foreign.get());
                 }
-                Judged judged = Judged.in(mode, call, basis, taken(may(call, d, policy), d));
+                Judged judged = Judged.in(mode, call, basis, taken(may(call, d, policy), call, d));
                 if (judged instanceof Judged.Admitted yes && yes.decision() instanceof Decision.Denied) {
-                    d.task().takeAnyway();
+                    d.task().takeAnyway(call.expectedTokens());
                 }
                 yield judged;
             }
@@ -207,7 +207,9 @@ final class CallFlow {
         if (call.asked().reach() == Reach.SERVICE && reaches(call, d, policy)) {
             return d.task()
                     .usedUp(delegation.task().limits())
-                    .<Decision>map(Decision.Denied::new)
+                    .map(Decision.Denied::new)
+                    .or(() -> policy.forbidden(question))
+                    .<Decision>map(no -> no)
                     .orElseGet(() -> new Decision.Permit(List.of(Policy.WITHIN_SCOPE)));
         }
         return policy.decide(question, () -> d.task().usedUp(delegation.task().limits()));
@@ -230,7 +232,12 @@ final class CallFlow {
 
     private Question question(Inbound call, Basis.Delegated d, String action, Map<String, String> attributes) {
         return new Question(
-                new Ask(call.route().service(), action, call.asked().resources(), attributes),
+                new Ask(
+                        call.route().service(),
+                        action,
+                        call.asked().resources(),
+                        call.asked().complete(),
+                        attributes),
                 d.shown().delegation(),
                 call.route().surface(),
                 Map.of(
@@ -245,12 +252,12 @@ final class CallFlow {
     }
 
     /** Two calls may find the last one of a total still free; one of them gets it. */
-    private static Decision taken(Decision decision, Basis.Delegated d) {
+    private static Decision taken(Decision decision, Inbound call, Basis.Delegated d) {
         if (!(decision instanceof Decision.Permit)) {
             return decision;
         }
         return d.task()
-                .take(d.shown().delegation().task().limits())
+                .take(d.shown().delegation().task().limits(), call.expectedTokens())
                 .<Decision>map(Decision.Denied::new)
                 .orElse(decision);
     }
@@ -283,7 +290,7 @@ final class CallFlow {
 
     private Future<Void> unrecorded(Judged.Admitted yes, Arrival arrival, AgentWire agent) {
         if (yes.basis() instanceof Basis.Delegated d) {
-            d.task().untake();
+            d.task().untake(yes.call().expectedTokens());
         }
         Refusal no = Refusal.of(
                 Reason.RECORD_UNAVAILABLE, "The call was not made: its record could not be written. Try again later.");
@@ -353,7 +360,7 @@ final class CallFlow {
      * @return false where it gives this task the session of another
      */
     private boolean begun(Codec.AnswerHead answer, Recorder.Intent intent) {
-        String session = answer.headers().get("mcp-session-id");
+        String session = answer.headers().get(Names.MCP_SESSION);
         Route route = intent.arrival.route();
         if (route.kind() instanceof Route.Mcp && intent.task().isPresent()) {
             String task = intent.task().get();

@@ -47,7 +47,7 @@ public interface Codec {
     /** Head of an upstream's answer. */
     record AnswerHead(int status, MultiMap headers) {
         public boolean streams() {
-            String type = headers.get("content-type");
+            String type = headers.get(Names.CONTENT_TYPE);
             return type != null && type.regionMatches(true, 0, "text/event-stream", 0, "text/event-stream".length());
         }
     }

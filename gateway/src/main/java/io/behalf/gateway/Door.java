@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,22 +31,26 @@ final class Door {
     static final int MAX_HEADERS = 128;
 
     /** Headers and parameters by which frameworks let a request be another than its method says. */
-    private static final Set<String> METHOD_OVERRIDES =
-            Set.of("x-http-method-override", "x-http-method", "x-method-override");
+    private static final List<CharSequence> METHOD_OVERRIDES = Stream.of(
+                    "x-http-method-override", "x-http-method", "x-method-override")
+            .map(Names::of)
+            .toList();
 
     /** Header values of which two would mean that somebody reads the other one. */
-    private static final List<String> SINGLE = List.of(
-            "host",
-            "origin",
-            "content-type",
-            "content-length",
-            "transfer-encoding",
-            "content-encoding",
-            "expect",
-            "mcp-session-id",
-            "mcp-protocol-version",
-            "last-event-id",
-            "behalf-tool-call");
+    private static final List<CharSequence> SINGLE = Stream.of(
+                    "host",
+                    "origin",
+                    "content-type",
+                    "content-length",
+                    "transfer-encoding",
+                    "content-encoding",
+                    "expect",
+                    "mcp-session-id",
+                    "mcp-protocol-version",
+                    "last-event-id",
+                    "behalf-tool-call")
+            .map(Names::of)
+            .toList();
 
     /** What stands for itself in a path (RFC 3986 §3.3), without the semicolon, whose meaning servers disagree on. */
     private static final BitSet IN_PATH = characters("-._~!$&'()*+,=:@/");
@@ -114,7 +119,7 @@ final class Door {
                         new Presented(
                                 found.token(),
                                 found.scheme(),
-                                request.headers().getAll("dpop"),
+                                request.headers().getAll(Names.DPOP),
                                 Presentation.certificate(request),
                                 head.method(),
                                 passage.base() + path,
@@ -122,14 +127,14 @@ final class Door {
                                 route.allowUnbound()),
                         found.own(),
                         String.valueOf(request.remoteAddress().hostAddress()),
-                        TraceContext.at(request.getHeader("traceparent"), random),
+                        TraceContext.at(request.getHeader(Names.TRACEPARENT), random),
                         request));
         };
     }
 
     /** A page that rebinds its name to this address, or posts here from elsewhere. */
     private Optional<Refusal> foreign(HttpServerRequest request) {
-        String host = request.getHeader("host");
+        String host = request.getHeader(Names.HOST);
         if (request.version() == HttpVersion.HTTP_2 && host == null && request.authority() != null) {
             host = request.authority().toString();
         }
@@ -137,7 +142,7 @@ final class Door {
             return Optional.of(malformed("this server does not answer under the host that was asked for")
                     .withStatus(403));
         }
-        String origin = request.getHeader("origin");
+        String origin = request.getHeader(Names.ORIGIN);
         if (origin != null && !config.origins().contains(origin)) {
             return Optional.of(
                     malformed("pages of this origin may not call here").withStatus(403));
@@ -153,21 +158,22 @@ final class Door {
         if (headers.size() > MAX_HEADERS) {
             return Optional.of(malformed("it has more than " + MAX_HEADERS + " headers"));
         }
-        for (String name : SINGLE) {
+        for (CharSequence name : SINGLE) {
             if (headers.contains(name) && headers.getAll(name).size() > 1) {
                 return Optional.of(malformed("it has the header " + name + " twice"));
             }
         }
-        for (String override : METHOD_OVERRIDES) {
+        for (CharSequence override : METHOD_OVERRIDES) {
             if (headers.contains(override)) {
                 return Optional.of(malformed("a method cannot be overridden"));
             }
         }
-        String coding = headers.get("transfer-encoding");
-        if (coding != null && (!coding.equalsIgnoreCase("chunked") || headers.contains("content-length"))) {
+        String coding = headers.get(Names.TRANSFER_ENCODING);
+        if (coding != null && (!coding.equalsIgnoreCase("chunked") || headers.contains(Names.CONTENT_LENGTH))) {
             return Optional.of(malformed("its length is told in two ways")); // RFC 9112 §6.1
         }
-        if (headers.contains("content-encoding") && !"identity".equalsIgnoreCase(headers.get("content-encoding"))) {
+        if (headers.contains(Names.CONTENT_ENCODING)
+                && !"identity".equalsIgnoreCase(headers.get(Names.CONTENT_ENCODING))) {
             return Optional.of(malformed("its body is compressed, and only what can be read is decided on"));
         }
         return Optional.empty();
@@ -233,14 +239,34 @@ final class Door {
         return false;
     }
 
+    /**
+     * A letter, digit, point, line or underline, which nobody needs to encode (RFC 3986 §2.3): only who wants a name or a
+     * token to be seen on one side and not on the other.
+     */
+    private static boolean encodesWhatStandsForItself(String query) {
+        for (int at = query.indexOf('%'); at >= 0; at = query.indexOf('%', at + 3)) {
+            int c = HexFormat.fromHexDigits(query, at + 1, at + 3);
+            if (c < 128 && (Character.isLetterOrDigit(c) || c == '.' || c == '-' || c == '_')) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private static Optional<Refusal> query(String query) {
         if (!plain(query, IN_QUERY)) {
             return Optional.of(malformed("its query has characters that do not belong there"));
         }
+        if (encodesWhatStandsForItself(query)) {
+            return Optional.of(malformed("its query encodes characters that stand for themselves"));
+        }
         for (String parameter : query.split("[&;]", -1)) {
             int equals = parameter.indexOf('=');
             String name = equals < 0 ? parameter : parameter.substring(0, equals);
-            if (name.equalsIgnoreCase("_method")) {
+            if (MethodOverride.named(name.replace('+', ' ')
+                    .replace("%20", " ")
+                    .replace("%5B", "[")
+                    .replace("%5b", "["))) {
                 return Optional.of(malformed("a method cannot be overridden"));
             }
             // RFC 9700 §4.3.2: addresses end up in logs and histories
@@ -253,7 +279,7 @@ final class Door {
     }
 
     private static Optional<Refusal> declaredSize(MultiMap headers, Codec.Expect expect, long most) {
-        String declared = headers.get("content-length");
+        String declared = headers.get(Names.CONTENT_LENGTH);
         if (declared == null) {
             return Optional.empty();
         }
@@ -275,6 +301,9 @@ final class Door {
     }
 
     private static Optional<Refusal> contentType(Head head, Codec.Expect expect) {
+        if (head.leavesCharsetOpen()) {
+            return Optional.of(malformed("its content type lets its body be read as other than UTF-8"));
+        }
         return expect == Codec.Expect.JSON && !head.saysJson()
                 ? Optional.of(malformed("its body must be application/json"))
                 : Optional.empty();

@@ -121,7 +121,7 @@ final class Forwarder {
                         }
                         Forwarded.request(arrival.route(), arrival.passage().codec(), head.headers(), made.headers());
                         credential.forEach((name, value) -> made.headers().set(name, value));
-                        made.headers().set("traceparent", arrival.trace().header());
+                        made.headers().set(Names.TRACEPARENT, arrival.trace().header());
                         wires.carries(made, this);
                         call.sent(Sent.MAYBE);
                         Buffer body = call.intent.call().body();
@@ -161,11 +161,11 @@ final class Forwarder {
         if (head.status() >= 300 && head.status() < 400 && head.status() != 304) {
             return Optional.of("the upstream sends elsewhere, and nobody is sent on");
         }
-        String coding = head.headers().get("content-encoding");
+        String coding = head.headers().get(Names.CONTENT_ENCODING);
         if (coding != null && !coding.equalsIgnoreCase("identity") && !codec.returns("content-encoding")) {
             return Optional.of("the upstream compressed an answer though nobody asked it to");
         }
-        String session = head.headers().get("mcp-session-id");
+        String session = head.headers().get(Names.MCP_SESSION);
         if (session != null && session.length() > Sessions.MAX_NAME) {
             return Optional.of("the upstream names a session by more than " + Sessions.MAX_NAME + " characters");
         }

@@ -124,7 +124,7 @@ final class GatewayLoop {
                         counted,
                         passage.get(),
                         Optional.empty(),
-                        TraceContext.at(request.getHeader("traceparent"), random))
+                        TraceContext.at(request.getHeader(Names.TRACEPARENT), random))
                 : agent.refuse(no, counted);
     }
 

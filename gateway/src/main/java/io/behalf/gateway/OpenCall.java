@@ -28,8 +28,6 @@ import org.jspecify.annotations.Nullable;
  * {@link #complete} and {@link #cut} may be called from another loop, and hop.
  */
 final class OpenCall {
-    private static final int BYTES_PER_TOKEN = 4;
-
     final Recorder.Intent intent;
     private final Recorder recorder;
     private final Loop loop;
@@ -266,19 +264,25 @@ final class OpenCall {
                         Optional.empty()));
         if (intent.admitted.basis() instanceof Basis.Delegated d) {
             // counted as soon as it is known, the record of it may still fail
-            d.task().settled(tokens());
+            d.task().settled(tokens(ending), intent.call().expectedTokens());
         }
         whenSettled.accept(this, outcome);
         return outcome;
     }
 
-    /** A provider that tells no usage would make a limit on tokens mean nothing, so its size stands in for it there. */
-    private long tokens() {
+    /**
+     * A provider that tells no usage would make a limit on tokens mean nothing, so its size stands in for it there; also
+     * where an answer was cut, whose usage most providers tell with its end.
+     */
+    private long tokens(Ending ending) {
         if (intent.call().route().surface() != Surface.LLM || status != 200) {
             return 0;
         }
-        return usage != null
-                ? usage.inputTokens() + usage.outputTokens()
-                : (intent.call().body().length() + bytes) / BYTES_PER_TOKEN;
+        long bySize = (intent.call().body().length() + bytes) / Inbound.BYTES_PER_TOKEN;
+        if (usage == null) {
+            return bySize;
+        }
+        long told = usage.inputTokens() + usage.outputTokens();
+        return ending.end() == End.COMPLETE ? told : Math.max(told, bySize);
     }
 }

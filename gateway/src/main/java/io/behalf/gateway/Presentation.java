@@ -18,13 +18,15 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import javax.net.ssl.SSLPeerUnverifiedException;
 
 /** Where in a request the delegation stands, and what else the caller shows. Believes nothing of it. */
 final class Presentation {
     private static final String DELEGATION = "x-behalf-delegation";
     /** Where models' SDKs put their key. */
-    private static final List<String> KEYS = List.of("x-api-key", "x-goog-api-key", "api-key");
+    private static final List<CharSequence> KEYS =
+            Stream.of("x-api-key", "x-goog-api-key", "api-key").map(Names::of).toList();
 
     private final TrustedIssuers issuers;
 
@@ -45,7 +47,7 @@ final class Presentation {
     Checked<Found> of(HttpServerRequest request, Route route) {
         List<Place> places = places(request.headers());
         // without a header of its own, whatever has a token's form competes to be the delegation
-        boolean anyToken = route.mode() == Mode.ENFORCE && !request.headers().contains(DELEGATION);
+        boolean anyToken = route.mode() == Mode.ENFORCE && !request.headers().contains(Names.DELEGATION);
         List<Place> delegations =
                 places.stream().filter(p -> isDelegation(p, route, anyToken)).toList();
         if (delegations.stream().map(Place::token).distinct().count() > 1) {
@@ -69,10 +71,10 @@ final class Presentation {
 
     private static List<Place> places(MultiMap headers) {
         List<Place> places = new ArrayList<>(2);
-        for (String value : headers.getAll(DELEGATION)) {
+        for (String value : headers.getAll(Names.DELEGATION)) {
             places.add(new Place(Scheme.DELEGATION_HEADER, DELEGATION, value, value.strip()));
         }
-        for (String value : headers.getAll("authorization")) {
+        for (String value : headers.getAll(Names.AUTHORIZATION)) {
             int space = value.indexOf(' ');
             String scheme = space < 0 ? value : value.substring(0, space);
             String token = space < 0 ? "" : value.substring(space + 1).strip();
@@ -82,9 +84,9 @@ final class Presentation {
                 places.add(new Place(Scheme.BEARER, "authorization", value, token));
             }
         }
-        for (String name : KEYS) {
+        for (CharSequence name : KEYS) {
             for (String value : headers.getAll(name)) {
-                places.add(new Place(Scheme.KEY_HEADER, name, value, value.strip()));
+                places.add(new Place(Scheme.KEY_HEADER, name.toString(), value, value.strip()));
             }
         }
         return places;

@@ -20,6 +20,9 @@ public final class TaskState {
     private final Plans plans = new Plans();
     private final AtomicLong calls;
     private final AtomicLong tokens;
+    /** Expected of the calls that are running. */
+    private final AtomicLong kept = new AtomicLong();
+
     private final AtomicInteger open = new AtomicInteger();
 
     /**
@@ -70,6 +73,12 @@ public final class TaskState {
      */
     Optional<Refusal> usedUp(Limits granted) {
         Limits most = limits.narrow(granted);
+        if (most.spend().isPresent()) { // a limit that nobody can hold anything against refuses
+            return Optional.of(Refusal.of(
+                    Reason.LIMIT_EXCEEDED,
+                    "This task limits what is spent, and nothing here knows what a call costs. Ask for a task that limits"
+                            + " calls or tokens instead."));
+        }
         if (most.tokens().isPresent() && tokens.get() >= most.tokens().getAsLong()) {
             return Optional.of(usedUp(most.tokens().getAsLong() + " model tokens"));
         }
@@ -79,30 +88,49 @@ public final class TaskState {
         return Optional.empty();
     }
 
-    /** Takes one call off the total, which two event loops may want at once. Given back by {@link #untake}. */
-    Optional<Refusal> take(Limits granted) {
-        long limit = limits.narrow(granted).calls().orElse(Long.MAX_VALUE);
-        long before = calls.getAndUpdate(n -> n < limit ? n + 1 : n);
-        if (before >= limit) {
-            return Optional.of(usedUp(limit + " calls"));
+    /**
+     * Takes one call off the totals, which two event loops may want at once. Given back by {@link #untake}.
+     *
+     * @param expected tokens that are kept for it until {@link #settled} tells how many it took: without, all calls that
+     *     begin before the first one ends would pass the limit together
+     */
+    Optional<Refusal> take(Limits granted, long expected) {
+        Limits most = limits.narrow(granted);
+        long mostTokens = most.tokens().orElse(Long.MAX_VALUE);
+        long keptBefore = kept.getAndAdd(expected);
+        if (expected > 0 && tokens.get() + keptBefore >= mostTokens) {
+            kept.addAndGet(-expected);
+            return Optional.of(Refusal.of(
+                    Reason.LIMIT_EXCEEDED,
+                    "This task was approved for " + mostTokens + " model tokens, and the calls that are running may use"
+                            + " them up. Try again when they have ended."));
+        }
+        long mostCalls = most.calls().orElse(Long.MAX_VALUE);
+        long before = calls.getAndUpdate(n -> n < mostCalls ? n + 1 : n);
+        if (before >= mostCalls) {
+            kept.addAndGet(-expected);
+            return Optional.of(usedUp(mostCalls + " calls"));
         }
         open.incrementAndGet();
         return Optional.empty();
     }
 
     /** Counts a call that goes on beyond the limit, where nobody enforces it. */
-    void takeAnyway() {
+    void takeAnyway(long expected) {
+        kept.addAndGet(expected);
         calls.incrementAndGet();
         open.incrementAndGet();
     }
 
-    void untake() {
+    void untake(long expected) {
+        kept.addAndGet(-expected);
         calls.decrementAndGet();
         open.decrementAndGet();
     }
 
-    void settled(long usedTokens) {
+    void settled(long usedTokens, long expected) {
         tokens.addAndGet(usedTokens);
+        kept.addAndGet(-expected);
         open.decrementAndGet();
     }
 

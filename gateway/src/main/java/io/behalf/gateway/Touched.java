@@ -3,24 +3,29 @@ package io.behalf.gateway;
 import io.behalf.core.delegation.Checked;
 import io.behalf.core.delegation.Reason;
 import io.behalf.core.delegation.Refusal;
+import io.behalf.core.json.Json;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What a call touches, by the rules of its route: resources, and the attributes that constraints ask about.
  *
- * @param resources empty as soon as one rule finds nothing: the service would fill in a value that nobody here knows, so
- *     only a permission that does not limit resources covers the call
+ * @param complete false as soon as one rule finds nothing: the service would fill in a value that nobody here knows
  */
-public record Touched(List<String> resources, Map<String, String> attributes) {
+public record Touched(List<String> resources, boolean complete, Map<String, String> attributes) {
     /** Most values of one rule. */
     private static final int MAX_VALUES = 64;
 
     private static final int MAX_VALUE = 1_024;
+
+    /** An encoded dot, slash, backslash or percent: who resolves a name may decode it first, and take "%2e%2e" for "..". */
+    private static final Pattern ENCODED = Pattern.compile("%(?:2e|2f|5c|25)", Pattern.CASE_INSENSITIVE);
 
     /** @param lookup finds a value in the request: a string, number, boolean or a list of them; null where there is none */
     public static Checked<Touched> by(
@@ -28,27 +33,26 @@ public record Touched(List<String> resources, Map<String, String> attributes) {
             Map<String, Route.Value> attributes,
             Function<Route.Value, @Nullable Object> lookup) {
         List<String> resources = new ArrayList<>();
-        boolean known = true;
+        boolean complete = true;
         for (Route.Resource rule : rules) {
             List<String> values = new ArrayList<>();
             if (!collect(lookup.apply(rule.value()), values) || values.stream().anyMatch(Touched::readTwoWays)) {
                 return unclear("a resource");
             }
-            known &= !values.isEmpty();
+            complete &= !values.isEmpty();
             values.forEach(value -> resources.add(rule.prefix() + value));
         }
         Map<String, String> told = new LinkedHashMap<>();
         for (Map.Entry<String, Route.Value> attribute : attributes.entrySet()) {
             List<String> values = new ArrayList<>();
-            Object value = lookup.apply(attribute.getValue());
-            if (value instanceof Fields.Unclear) {
+            if (!collect(lookup.apply(attribute.getValue()), values) || values.size() > 1) {
                 return unclear(attribute.getKey()); // a rule that forbids by it would not see it
             }
-            if (collect(value, values) && values.size() == 1) {
+            if (!values.isEmpty()) {
                 told.put(attribute.getKey(), values.getFirst());
             }
         }
-        return Checked.passed(new Touched(known ? resources : List.of(), told));
+        return Checked.passed(new Touched(resources, complete, told));
     }
 
     private static Checked<Touched> unclear(String what) {
@@ -61,7 +65,7 @@ public record Touched(List<String> resources, Map<String, String> attributes) {
         return switch (value) {
             case null -> true;
             case String text -> into.add(text);
-            case Number number -> into.add(number.toString());
+            case Number number -> exact(number) && into.add(Arguments.ecmaScript(number));
             case Boolean is -> into.add(is.toString());
             case List<?> list -> {
                 boolean simple = list.size() <= MAX_VALUES;
@@ -74,12 +78,21 @@ public record Touched(List<String> resources, Map<String, String> attributes) {
         };
     }
 
+    /** Whether every service reads the same number: many know no others than IEEE doubles, and act on the next one. */
+    private static boolean exact(Number number) {
+        double read = number.doubleValue();
+        return !Double.isInfinite(read)
+                && Math.abs(read) <= Json.MAX_EXACT
+                && BigDecimal.valueOf(read).compareTo(new BigDecimal(number.toString())) == 0;
+    }
+
     /** A name that a service may resolve to another than the one that was decided on. */
     private static boolean readTwoWays(String value) {
         if (value.isEmpty() || value.length() > MAX_VALUE || value.indexOf('\\') >= 0 || value.indexOf('*') >= 0) {
             return true;
         }
-        if (value.chars().anyMatch(c -> c < 0x20 || c == 0x7f)) {
+        if (value.chars().anyMatch(c -> c < 0x20 || c == 0x7f)
+                || ENCODED.matcher(value).find()) {
             return true;
         }
         boolean first = true;

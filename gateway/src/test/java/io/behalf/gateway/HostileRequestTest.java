@@ -118,6 +118,30 @@ class HostileRequestTest {
         }
     }
 
+    /** What is read here as UTF-8 would be another text to a service that believes the charset. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "application/json; charset=utf-7",
+                "application/json;charset=\"utf-7\"",
+                "application/json; charset=utf-8; charset=utf-7",
+                "application/json; charset=shift_jis",
+                "application/json; charset=utf-16",
+                "application/json; charset",
+                "application/json; charset=",
+                "application/json; charset = utf-7",
+                "application/json; charset*=utf-8''utf-7",
+                "application/json; x=\";charset=utf-7\"",
+                "application/json; x=a\\;charset=utf-7",
+                "application/vnd.a+json; charset=utf-7"
+            })
+    void aBodyThatClaimsAnotherCharset(String type) throws Exception {
+        Wire.Answer answer = world.send(world.request(
+                "POST", CHAT, world.credentials(delegation, "POST", CHAT) + "Content-Type: " + type + "\r\n", ASK));
+        assertThat(answer.status()).as(answer.body()).isEqualTo(400);
+        assertThat(answer.body()).contains("request_malformed");
+    }
+
     @Test
     void aHostThatIsNotListed() throws Exception {
         String request = "POST " + CHAT + " HTTP/1.1\r\nHost: rebound.example\r\n"

@@ -5,15 +5,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.behalf.core.delegation.Delegation;
 import io.behalf.core.delegation.Permission;
 import io.behalf.core.delegation.Scope;
+import io.behalf.core.delegation.WithinDelegation;
 import io.behalf.core.record.AuditRecord;
 import io.behalf.core.record.AuditRecord.End;
+import io.behalf.policy.PolicySource;
+import io.behalf.policy.Rule;
 import io.vertx.core.buffer.Buffer;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Plain HTTP services. */
@@ -137,6 +142,175 @@ class HttpServiceTest {
         assertThat(answer.status()).isEqualTo(400);
         assertThat(answer.json().get("reason")).isEqualTo("request_malformed");
         assertThat(world.upstream.received()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "_method=DELETE",
+                "%5Fmethod=DELETE",
+                "_%6dethod=DELETE",
+                "_method[]=DELETE",
+                "_method%5Bx%5D=DELETE",
+                "+_method=DELETE",
+                "%20_method=DELETE",
+                ".method=DELETE",
+                "a=b;_method=DELETE",
+                "access%5Ftoken=a",
+                "a=ey%4aa.b.c"
+            })
+    void refusesAQueryThatWouldMakeItAnotherRequest(String query) throws Exception {
+        Wire.Answer answer = world.get(delegation, "/http/tickets/tickets?segment=enterprise&" + query);
+        assertThat(answer.status()).as(answer.body()).isEqualTo(400);
+        assertThat(answer.json().get("reason")).isEqualTo("request_malformed");
+        assertThat(world.upstream.received()).isEmpty();
+    }
+
+    @Test
+    void takesAQueryThatEncodesWhatItMust() throws Exception {
+        assertThat(world.get(delegation, "/http/tickets/tickets?segment=enterprise&q=a%20b%26c%3D%C3%A9%7E")
+                        .status())
+                .isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "Content-Type: application/x-www-form-urlencoded | a=b&_method=DELETE",
+                "Content-Type: application/x-www-form-urlencoded; charset=utf-8 | %5F%6dethod=DELETE",
+                "Content-Type: application/x-www-form-urlencoded; charset=utf-7 | a=b",
+                "Content-Type: application/x-www-form-urlencoded | _method[]=DELETE",
+                "X-Nothing: said | _method=DELETE",
+                "Content-Type: application/json | {\"a\":1,\"_method\":\"DELETE\"}",
+                "Content-Type: application/json | {\"_METHOD\":\"DELETE\"}",
+                "Content-Type: multipart/form-data; boundary=b | --b/Content-Disposition: form-data; name=\"_method\"//DELETE/--b--/",
+                "Content-Type: multipart/form-data; boundary=b | --b/content-disposition:form-data;/ name=_method//DELETE/--b--/",
+                "Content-Type: multipart/form-data; boundary=b | --b/Content-Disposition: form-data; name=\"_meth\\od\"//DELETE/--b--/"
+            })
+    void refusesABodyThatWouldMakeItAnotherRequest(String type, String body) throws Exception {
+        Wire.Answer answer = note(type, body.replace("/", "\r\n"));
+        assertThat(answer.status()).as(answer.body()).isEqualTo(400);
+        assertThat(answer.json().get("reason")).isEqualTo("request_malformed");
+        assertThat(world.upstream.received()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "Content-Type: application/x-www-form-urlencoded | payment_method=card&method=x",
+                "Content-Type: multipart/form-data; boundary=b | --b/Content-Disposition: form-data; name=\"payment_method\"//_method/--b--/",
+                "Content-Type: text/plain; charset=iso-8859-1 | _method=DELETE"
+            })
+    void takesBodiesThatOnlyLookLikeIt(String type, String body) throws Exception {
+        assertThat(note(type, body.replace("/", "\r\n")).status()).isEqualTo(200);
+    }
+
+    private Wire.Answer note(String type, String body) throws Exception {
+        Delegation writer = Delegations.of(
+                delegation,
+                World.task(Scope.of(Permission.of("tickets", List.of("note"), List.of("tickets/*"), Map.of()))));
+        String path = "/http/tickets/tickets/1/notes";
+        return world.send(world.request(
+                "POST", path, world.credentials(writer, "POST", path) + type.strip() + "\r\n", body.strip()));
+    }
+
+    /** What a rule reads must be what the service reads, and what is not known may be what the rule forbids. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "/vip   | Content-Type: application/json   | {\"from\":\"b\"}           | policy_denied",
+                "/vip   | Content-Type: application/json   | {}                         | policy_denied",
+                "/plain | Content-Type: application/json   | {\"from\":\"vip\"}         | policy_denied",
+                "/plain | Content-Type: application/json   | {\"from\":[\"b\",\"vip\"]}   | policy_denied",
+                "/plain | Content-Type: application/json   | {\"from\":null}            | policy_unavailable",
+                "/plain | Content-Type: application/json   | {}                         | policy_unavailable",
+                "/plain | Content-Type: text/plain         | {\"from\":\"vip\"}         | request_malformed",
+                "/plain | Content-Type: text/json          | {\"from\":\"vip\"}         | request_malformed",
+                "/plain | X-Nothing: said                  | {\"from\":\"vip\"}         | request_malformed",
+                "/plain | Content-Type: application/json   | {\"from\":\"b\",\"amount\":[1,2]} | request_malformed",
+                "/plain | Content-Type: application/json   | {\"from\":\"b\",\"amount\":{}}    | request_malformed",
+                "/plain | Content-Type: application/json   | {\"from\":\"b\",\"amount\":7}     | policy_denied"
+            })
+    void aForbidIsNotPassedByWhatItCannotSee(String path, String type, String body, String reason) throws Exception {
+        try (World forbidding = forbidding()) {
+            Wire.Answer refused = move(forbidding, path, type, body);
+            assertThat(refused.json().get("reason")).as(refused.body()).isEqualTo(reason);
+            assertThat(forbidding.upstream.received()).isEmpty();
+            assertThat(move(forbidding, "/plain", "Content-Type: application/json", "{\"from\":\"b\"}")
+                            .status())
+                    .isEqualTo(200);
+            assertThat(forbidding
+                            .records(AuditRecord.Intent.class)
+                            .getFirst()
+                            .call()
+                            .resources())
+                    .containsExactly("c/plain", "c/b");
+        }
+    }
+
+    @Test
+    void recordsWhatIsKnownOfTheResourcesAlthoughNotAll() throws Exception {
+        try (World plain = new World(HttpServiceTest::moving)) {
+            plain.upstream.answersJson("{}");
+            assertThat(move(plain, "/vip", "Content-Type: application/json", "{}")
+                            .status())
+                    .isEqualTo(200);
+            assertThat(plain.records(AuditRecord.Intent.class).getFirst().call().resources())
+                    .containsExactly("c/vip");
+            Delegation narrow = Delegations.of(
+                    plain.delegation(),
+                    World.task(Scope.of(Permission.of("tickets", List.of("move"), List.of("c/*"), Map.of()))));
+            Wire.Answer refused = plain.post(narrow, "/http/tickets/c/vip", "{}");
+            assertThat(refused.json().get("reason")).isEqualTo("scope_exceeded");
+        }
+    }
+
+    private static World forbidding() throws Exception {
+        World world = new World(
+                HttpServiceTest::moving,
+                new PolicySource(
+                        List.of(
+                                forbid("no-vip", "'c/vip' in resources"),
+                                forbid("no-amount", "has(attributes.amount)")),
+                        List.of(),
+                        Set.of(),
+                        true,
+                        WithinDelegation.DEFAULT_MAX_ACTORS));
+        world.upstream.answersJson("{}");
+        return world;
+    }
+
+    private static Rule forbid(String id, String when) {
+        return Rule.of(id, Rule.Effect.FORBID, Set.of("tickets"), Set.of(), when);
+    }
+
+    private static Wire.Answer move(World world, String path, String type, String body) throws Exception {
+        Delegation mover =
+                Delegations.of(world.delegation(), World.task(Scope.of(Permission.of("tickets", List.of("move")))));
+        String where = "/http/tickets/c" + path;
+        return world.send(
+                world.request("POST", where, world.credentials(mover, "POST", where) + type.strip() + "\r\n", body));
+    }
+
+    private static Route moving(Route route) {
+        return route.kind() instanceof Route.Http
+                ? Route.of(
+                        route.name(),
+                        new Route.Http(List.of(new Route.Operation(
+                                "POST",
+                                "/c/{id}",
+                                "move",
+                                List.of(
+                                        new Route.Resource("c/", new Route.Value.PathPart("id")),
+                                        new Route.Resource("c/", new Route.Value.Pointer("/from"))),
+                                Map.of("amount", new Route.Value.Pointer("/amount"))))),
+                        route.service(),
+                        route.upstream(),
+                        new Route.Credential.None())
+                : route;
     }
 
     @Test

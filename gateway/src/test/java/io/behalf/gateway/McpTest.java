@@ -3,18 +3,26 @@ package io.behalf.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.behalf.core.delegation.Delegation;
+import io.behalf.core.delegation.Permission;
 import io.behalf.core.delegation.Reason;
+import io.behalf.core.delegation.Scope;
+import io.behalf.core.delegation.WithinDelegation;
 import io.behalf.core.record.AuditRecord;
 import io.behalf.core.record.AuditRecord.End;
 import io.behalf.core.record.AuditRecord.PlannedBy;
+import io.behalf.policy.PolicySource;
+import io.behalf.policy.Rule;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -188,6 +196,67 @@ class McpTest {
                 .singleElement()
                 .satisfies(record -> assertThat(record.decision().reason()).contains("request_malformed"));
         assertThat(world.upstream.received()).isEmpty();
+    }
+
+    /** A service that resolves the name may decode it, or read another number than the one that was decided on. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "\"/data/%2e%2e/etc/passwd\"",
+                "\"/data/.%2E/etc/passwd\"",
+                "\"/data/a%2f..%2f..%2fetc\"",
+                "\"/data/%252e%252e/etc\"",
+                "\"/data/a%5c..\"",
+                "9007199254740993",
+                "1.00000000000000000001",
+                "1e400"
+            })
+    void refusesAResourceThatTwoReadersFindInTwoPlaces(String path) throws Exception {
+        Delegation reader = Delegations.of(
+                delegation,
+                World.task(Scope.of(Permission.of("tools", List.of("read"), List.of("/data/*"), Map.of()))));
+        Wire.Answer answer = world.send(world.request(
+                "POST",
+                MCP,
+                world.credentials(reader, "POST", MCP) + "Content-Type: application/json\r\n",
+                tool("read_file", "{\"path\":" + path + "}")));
+        assertThat(answer.body()).contains("request_malformed");
+        assertThat(world.upstream.received()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"1", "1.0", "10e-1", "\"1\""})
+    void aNumberIsTheSameResourceHoweverItIsWritten(String path) throws Exception {
+        world.upstream.answersJson("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}");
+        Delegation one = Delegations.of(
+                delegation, World.task(Scope.of(Permission.of("tools", List.of("read"), List.of("1"), Map.of()))));
+        world.send(world.request(
+                "POST",
+                MCP,
+                world.credentials(one, "POST", MCP) + "Content-Type: application/json\r\n",
+                tool("read_file", "{\"path\":" + path + "}")));
+        assertThat(world.records(AuditRecord.Intent.class).getFirst().call().resources())
+                .containsExactly("1");
+    }
+
+    /** They need no permission of their own, and a rule that names them still counts. */
+    @ParameterizedTest
+    @ValueSource(strings = {"initialize", "ping", "resources/list", "logging/setLevel", "notifications/x"})
+    void aForbidHoldsForWhatDoesNothingByItself(String method) throws Exception {
+        Rule forbid = Rule.of("no-" + method.hashCode(), Rule.Effect.FORBID, Set.of("tools"), Set.of(method), "true");
+        Rule unanswered = Rule.of(
+                "no-answer", Rule.Effect.FORBID, Set.of("tools"), Set.of("prompts/list"), "attributes.a == 'x'");
+        PolicySource policy = new PolicySource(
+                List.of(forbid, unanswered), List.of(), Set.of(), true, WithinDelegation.DEFAULT_MAX_ACTORS);
+        try (World strict = new World(UnaryOperator.identity(), policy)) {
+            strict.upstream.answersJson("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}");
+            strict.post(strict.delegation(), MCP, message("1", method, "{}"));
+            strict.post(strict.delegation(), MCP, message("2", "prompts/list", "{}"));
+            assertThat(strict.upstream.received()).isEmpty();
+            assertThat(strict.records(AuditRecord.Refused.class))
+                    .extracting(no -> no.decision().reason().orElseThrow())
+                    .containsExactly("policy_denied", "policy_unavailable");
+        }
     }
 
     @Test

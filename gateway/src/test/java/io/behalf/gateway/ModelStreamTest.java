@@ -90,6 +90,25 @@ class ModelStreamTest {
         world.close();
     }
 
+    /** Most providers tell the usage with the end, which an agent that has read enough need not wait for. */
+    @Test
+    void anAnswerThatIsLeftBeforeItsUsageCountsByItsSize() throws Exception {
+        String begun = Provider.ANTHROPIC.events.getFirst();
+        String text = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":"
+                + "{\"type\":\"text_delta\",\"text\":\"" + "word ".repeat(2_000) + "\"}}\n\n";
+        world.upstream.answers((_, response) -> stream(response).write(begun + text));
+        try (Wire wire = world.connect()) {
+            wire.send(world.jsonRequest(delegation, Provider.ANTHROPIC.path, Provider.ANTHROPIC.body));
+            wire.head();
+            for (int read = 0; read < begun.length() + text.length(); ) {
+                read += wire.chunk().length;
+            }
+        }
+        world.upstream.awaitBroken();
+        assertThat(world.outcome().outcome().end()).isEqualTo(End.CUT_BY_CLIENT);
+        assertThat(world.task(delegation).tokens()).isGreaterThan(2_000);
+    }
+
     @ParameterizedTest
     @EnumSource
     void passesEveryByteAndRecordsWhatItSaw(Provider provider) throws Exception {

@@ -12,6 +12,8 @@ import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** OpenAI chat completions, answered in one piece. */
 class OpenAiChatTest {
@@ -224,5 +226,23 @@ class OpenAiChatTest {
 
     private static String mac(String content) {
         return new Macs(World.MAC_KEY).of(content.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "application/json; charset=UTF-8",
+                "application/json;charset=\"utf-8\"",
+                "application/json; charset=utf8;",
+                "Application/JSON; odata.metadata=minimal; charset=utf-8"
+            })
+    void aBodyThatClaimsToBeWhatItIsRead(String type) throws Exception {
+        assertThat(world.send(world.request(
+                                "POST",
+                                CHAT,
+                                world.credentials(delegation, "POST", CHAT) + "Content-Type: " + type + "\r\n",
+                                ASK))
+                        .status())
+                .isEqualTo(200);
     }
 }

@@ -15,12 +15,16 @@ import io.behalf.core.record.AuditRecord;
 import io.behalf.policy.PolicySource;
 import io.behalf.policy.Rule;
 import io.behalf.policy.ServicePolicy;
+import io.vertx.core.http.HttpServerResponse;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -259,6 +263,34 @@ class RefusalReasonTest {
         world.upstream.answersJson("{\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":1}}");
         assertThat(post(limited).status()).isEqualTo(200);
         assertThat(OpenAiChatTest.reason(post(limited))).isEqualTo("limit_exceeded");
+    }
+
+    /** Together they would pass the limit before any of them is counted. */
+    @Test
+    void limitExceededByTokensOfCallsThatRun() throws Exception {
+        Delegation limited = limited(new Limits(OptionalLong.empty(), OptionalLong.of(100), OptionalLong.empty()));
+        BlockingQueue<HttpServerResponse> waiting = new LinkedBlockingQueue<>();
+        world.upstream.answers((_, response) -> waiting.add(response));
+        try (Wire first = world.connect()) {
+            first.send(world.jsonRequest(limited, CHAT, ASK));
+            HttpServerResponse running = waiting.poll(10, TimeUnit.SECONDS);
+            Wire.Answer refused = post(limited);
+            assertThat(OpenAiChatTest.reason(refused)).isEqualTo("limit_exceeded");
+            assertThat(refused.body()).contains("when they have ended");
+            assertThat(running).isNotNull();
+            running.end("{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}");
+            assertThat(first.receive().status()).isEqualTo(200);
+        }
+        world.upstream.answersJson("{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}");
+        assertThat(post(limited).status()).isEqualTo(200);
+    }
+
+    /** Nothing counts what calls cost, and a limit that is not held to must not look as if it were. */
+    @Test
+    void limitExceededBySpendingThatNobodyCounts() throws Exception {
+        Delegation limited =
+                limited(new Limits(OptionalLong.empty(), OptionalLong.empty(), OptionalLong.of(1_000_000)));
+        refused(world, post(limited), Reason.LIMIT_EXCEEDED, 403, true);
     }
 
     @Test

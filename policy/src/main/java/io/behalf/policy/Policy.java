@@ -30,9 +30,9 @@ import java.util.function.Supplier;
  *   <li>nothing is permitted that no rule permits.
  * </ol>
  *
- * <p>A {@code forbid} whose expression has no answer (a fact is missing, a type does not fit) refuses with
- * {@code policy_unavailable}: it might have held. A {@code permit} without an answer does not permit. Immutable,
- * thread-safe, never blocks.
+ * <p>A {@code forbid} whose expression has no answer (a fact is missing, a type does not fit, it asks for the resources of a
+ * call that may touch others, too, and does not hold for those that are known) refuses with {@code policy_unavailable}: it
+ * might have held. A {@code permit} without an answer does not permit. Immutable, thread-safe, never blocks.
  */
 public final class Policy {
     public static final String WITHIN_SCOPE = WithinDelegation.RULE;
@@ -116,46 +116,97 @@ public final class Policy {
                 .withRules(List.of(REGULATED_NEEDS_APPROVAL)));
     }
 
+    /**
+     * Whether a rule forbids what does nothing by itself (a greeting, a notice, a list), which needs no permission of its own
+     * where anything is permitted.
+     */
+    public Optional<Decision.Denied> forbidden(Question q) {
+        return forbidden(q, rule(q, false));
+    }
+
     private Decision byRules(Question q, boolean listing) {
-        Ask ask = q.ask();
-        CelVariableResolver variables = name -> RuleVariables.find(name, q, listing);
-        List<String> permits = new ArrayList<>();
-        List<String> forbids = new ArrayList<>();
-        List<String> unanswered = new ArrayList<>();
-        if (scopePermits) {
-            permits.add(WITHIN_SCOPE);
+        Ruled ruled = rule(q, listing);
+        Optional<Decision.Denied> no = forbidden(q, ruled);
+        if (no.isPresent()) {
+            return no.get();
         }
-        rules.applicable(ask.service(), ask.action(), rule -> {
-            try {
-                if (rule.holds(variables)) {
-                    (rule.effect() == Rule.Effect.FORBID ? forbids : permits).add(rule.id());
-                }
-            } catch (CelEvaluationException | RuntimeException e) {
-                if (rule.effect() == Rule.Effect.FORBID) {
-                    unanswered.add(rule.id());
-                }
-            }
-        });
-        if (!forbids.isEmpty()) {
+        if (ruled.permits.isEmpty()) {
             return denied(
                     Reason.POLICY_DENIED,
-                    "The policy forbids " + tried(ask) + ", though the task covers it. Go on without.",
-                    forbids);
-        }
-        if (!unanswered.isEmpty()) {
-            return denied(
-                    Reason.POLICY_UNAVAILABLE,
-                    "A rule about " + tried(ask)
-                            + " could not be evaluated, so the call was not made. Go on without, or try again later.",
-                    unanswered);
-        }
-        if (permits.isEmpty()) {
-            return denied(
-                    Reason.POLICY_DENIED,
-                    "No rule of the policy allows " + tried(ask) + ", though the task covers it. Go on without.",
+                    "No rule of the policy allows " + tried(q.ask()) + ", though the task covers it. Go on without.",
                     List.of());
         }
-        return new Decision.Permit(permits);
+        return new Decision.Permit(ruled.permits);
+    }
+
+    /** What the rules that apply to a call say of it, by their ids. */
+    private static final class Ruled {
+        final List<String> permits = new ArrayList<>();
+        final List<String> forbids = new ArrayList<>();
+        final List<String> unanswered = new ArrayList<>();
+
+        void withoutAnswer(RuleIndex.Compiled rule) {
+            if (rule.effect() == Rule.Effect.FORBID) {
+                unanswered.add(rule.id());
+            }
+        }
+    }
+
+    private Ruled rule(Question q, boolean listing) {
+        Ruled ruled = new Ruled();
+        if (scopePermits) {
+            ruled.permits.add(WITHIN_SCOPE);
+        }
+        rules.applicable(q.ask().service(), q.ask().action(), rule -> {
+            Asking variables = new Asking(q, listing);
+            try {
+                boolean holds = rule.holds(variables);
+                if (holds && rule.effect() == Rule.Effect.FORBID) {
+                    ruled.forbids.add(rule.id()); // of what is known already
+                } else if (variables.partly) {
+                    ruled.withoutAnswer(rule);
+                } else if (holds) {
+                    ruled.permits.add(rule.id());
+                }
+            } catch (CelEvaluationException | RuntimeException e) {
+                ruled.withoutAnswer(rule);
+            }
+        });
+        return ruled;
+    }
+
+    private Optional<Decision.Denied> forbidden(Question q, Ruled ruled) {
+        if (!ruled.forbids.isEmpty()) {
+            return Optional.of(denied(
+                    Reason.POLICY_DENIED,
+                    "The policy forbids " + tried(q.ask()) + ", though the task covers it. Go on without.",
+                    ruled.forbids));
+        }
+        return ruled.unanswered.isEmpty()
+                ? Optional.empty()
+                : Optional.of(denied(
+                        Reason.POLICY_UNAVAILABLE,
+                        "A rule about " + tried(q.ask())
+                                + " could not be evaluated, so the call was not made. Go on without, or try again later.",
+                        ruled.unanswered));
+    }
+
+    /** One rule's questions, and whether the answer to one of them was only a part of the truth. */
+    private static final class Asking implements CelVariableResolver {
+        private final Question question;
+        private final boolean listing;
+        private boolean partly;
+
+        Asking(Question question, boolean listing) {
+            this.question = question;
+            this.listing = listing;
+        }
+
+        @Override
+        public Optional<Object> find(String name) {
+            partly |= !listing && !question.ask().complete() && name.equals(RuleVariables.RESOURCES);
+            return RuleVariables.find(name, question, listing);
+        }
     }
 
     private String tried(Ask ask) {
@@ -164,7 +215,7 @@ public final class Policy {
         return "\"" + wording.action(ask.service(), action) + "\" with " + wording.service(ask.service());
     }
 
-    private static Decision denied(Reason reason, String sentence, List<String> rules) {
+    private static Decision.Denied denied(Reason reason, String sentence, List<String> rules) {
         return new Decision.Denied(Refusal.of(reason, sentence).withRules(rules));
     }
 

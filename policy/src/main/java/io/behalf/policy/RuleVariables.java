@@ -19,12 +19,14 @@ import java.util.stream.Collectors;
  * has a value: an empty string, list or map where there is nothing to say.
  */
 final class RuleVariables {
+    static final String RESOURCES = "resources";
+
     private static final CelType STRINGS = ListType.create(SimpleType.STRING);
 
     private static final List<Variable> ALL = List.of(
             new Variable("service", SimpleType.STRING, (q, listing) -> q.ask().service()),
             new Variable("action", SimpleType.STRING, (q, listing) -> q.ask().action()),
-            new Variable("resources", STRINGS, (q, listing) -> q.ask().resources()),
+            new Variable(RESOURCES, STRINGS, (q, listing) -> q.ask().resources()),
             new Variable("attributes", MapType.create(SimpleType.STRING, SimpleType.STRING), (q, listing) -> q.ask()
                     .attributes()),
             // llm, mcp, http, downstream or local

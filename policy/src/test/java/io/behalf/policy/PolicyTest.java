@@ -259,6 +259,44 @@ final class PolicyTest {
         assertThat(refusal.rules()).containsExactly("needs-fact");
     }
 
+    /** What else the call touches may be what a rule forbids. */
+    @Test
+    void forbidOverSomeOfTheResourcesHoldsOrHasNoAnswer() {
+        Policy policy = policy(
+                rule("no-vip", Effect.FORBID, ANY, ANY, "'c/vip' in resources"),
+                rule("not-there", Effect.FORBID, ANY, ANY, "service == 'elsewhere' && 'c/a' in resources"));
+        Delegation d = delegation(scope("tickets", "search"), ApprovalKind.INTERACTIVE);
+
+        Refusal known = denied(policy.decide(question(partly("c/vip"), d)));
+        assertThat(known.reason()).isEqualTo(Reason.POLICY_DENIED);
+        assertThat(known.rules()).containsExactly("no-vip");
+        Refusal unknown = denied(policy.decide(question(partly("c/a"), d)));
+        assertThat(unknown.reason()).isEqualTo(Reason.POLICY_UNAVAILABLE);
+        assertThat(unknown.rules()).containsExactly("no-vip");
+        assertThat(denied(policy.decide(question(partly(), d))).reason()).isEqualTo(Reason.POLICY_UNAVAILABLE);
+        assertThat(permitted(policy.decide(question(new Ask("tickets", "search", List.of("c/a"), Map.of()), d))))
+                .containsExactly("within-scope");
+        assertThat(policy.visible(question(partly("c/a"), d))).isTrue();
+    }
+
+    @Test
+    void permitOverSomeOfTheResourcesDoesNotPermit() {
+        PolicySource source = new PolicySource(
+                List.of(rule("no-vip", Effect.PERMIT, ANY, ANY, "!('c/vip' in resources)")),
+                List.of(),
+                Set.of(),
+                false,
+                3);
+        Delegation d = delegation(scope("tickets", "search"), ApprovalKind.INTERACTIVE);
+
+        assertThat(denied(compiled(source).decide(question(partly("c/a"), d))).reason())
+                .isEqualTo(Reason.POLICY_DENIED);
+    }
+
+    private static Ask partly(String... resources) {
+        return new Ask("tickets", "search", List.of(resources), false, Map.of());
+    }
+
     @Test
     void permitWithoutAnAnswerDoesNotPermit() {
         PolicySource source = new PolicySource(

@@ -12,10 +12,10 @@ public final class CallsOf {
 
     /** False when the task's calls are used up. */
     public boolean begin() {
-        return task.take(Limits.NONE).isEmpty();
+        return task.take(Limits.NONE, 0).isEmpty();
     }
 
     public void settle(long tokens) {
-        task.settled(tokens);
+        task.settled(tokens, 0);
     }
 }

@@ -7,7 +7,7 @@ import java.util.OptionalLong;
  *
  * @param calls calls forwarded
  * @param tokens model tokens, input and output together
- * @param spend millionths of the currency that the configuration names
+ * @param spend millionths of a currency; where nothing counts what calls cost, nobody approves it and no call passes it
  */
 public record Limits(OptionalLong calls, OptionalLong tokens, OptionalLong spend) {
     public static final Limits NONE = new Limits(OptionalLong.empty(), OptionalLong.empty(), OptionalLong.empty());

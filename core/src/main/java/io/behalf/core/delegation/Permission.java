@@ -36,6 +36,9 @@ public record Permission(
 
     private static final Pattern SERVICE = Pattern.compile("[a-z0-9-]{1,64}");
 
+    /** An encoded dot, slash, backslash or percent: many who resolve a name take "%2e%2e" for "..". */
+    private static final Pattern ENCODED = Pattern.compile("%(?:2e|2f|5c|25)", Pattern.CASE_INSENSITIVE);
+
     public Permission {
         if (!SERVICE.matcher(service).matches() || service.equals("task") || service.equals("agent")) {
             throw new IllegalArgumentException("a service name is [a-z0-9-]+, and neither task nor agent");
@@ -105,12 +108,16 @@ public record Permission(
             throw new IllegalArgumentException("* stands only as the last segment of a resource");
         }
         if (!staysBelow(plain)) {
-            throw new IllegalArgumentException("a resource has no . or .. segment");
+            throw new IllegalArgumentException(
+                    "a resource has no . or .. segment, and no encoded dot, slash, backslash or percent");
         }
     }
 
     /** Whether a resource is where its text says: "a/../b" begins like what lies below "a/", and is not there. */
     static boolean staysBelow(String resource) {
+        if (ENCODED.matcher(resource).find()) {
+            return false;
+        }
         for (String segment : resource.split("/", -1)) {
             if (segment.equals("..") || segment.equals(".")) {
                 return false;

@@ -99,7 +99,8 @@ public record Scope(List<Permission> permissions) {
         if (p.resources().isEmpty()) {
             return true;
         }
-        return !ask.resources().isEmpty()
+        return ask.complete()
+                && !ask.resources().isEmpty()
                 && ask.resources().stream().allMatch(r -> Permission.staysBelow(r) && p.coversResource(r));
     }
 

@@ -34,8 +34,17 @@ public final class Json {
     /** Largest document accepted, in bytes; callers bound bodies more tightly themselves. */
     public static final int MAX_BYTES = 64 << 20;
 
+    /**
+     * Most values in one document. What is kept of the smallest one takes thirty times its bytes, so a bound on bytes alone
+     * would let one document take the heap.
+     */
+    public static final int MAX_VALUES = 1 << 19;
+
     /** Integers up to here have one exact form as IEEE double: 2^53. */
     public static final long MAX_EXACT = 1L << 53;
+
+    /** Room in a new object or array: most in foreign documents are small, and there may be many. */
+    private static final int FEW_MEMBERS = 4;
 
     private static final JsonFactory FACTORY = new JsonFactoryBuilder()
             .streamReadConstraints(StreamReadConstraints.builder()
@@ -58,7 +67,7 @@ public final class Json {
             if (first == null) {
                 throw new Malformed("empty document", null);
             }
-            Object value = value(parser, first);
+            Object value = new Reading(parser).value(first);
             if (parser.nextToken() != null) {
                 throw new Malformed("content after the value", null);
             }
@@ -151,46 +160,61 @@ public final class Json {
         }
     }
 
-    private static @Nullable Object value(JsonParser parser, JsonToken token) throws IOException, Malformed {
-        return switch (token) {
-            case START_OBJECT -> object(parser);
-            case START_ARRAY -> array(parser);
-            case VALUE_STRING -> wellFormed(parser.getText());
-            case VALUE_NUMBER_INT -> integer(parser);
-            case VALUE_NUMBER_FLOAT -> parser.getDecimalValue();
-            case VALUE_TRUE -> true;
-            case VALUE_FALSE -> false;
-            case VALUE_NULL -> null;
-            default -> throw new Malformed("unexpected token", null);
-        };
-    }
+    /** One document, and how much of it has been kept. */
+    private static final class Reading {
+        private final JsonParser parser;
+        private int values;
 
-    private static Map<String, @Nullable Object> object(JsonParser parser) throws IOException, Malformed {
-        Map<String, @Nullable Object> members = new LinkedHashMap<>();
-        for (int read = 1; next(parser) != JsonToken.END_OBJECT; read++) {
-            String name = wellFormed(parser.currentName());
-            members.put(name, value(parser, next(parser)));
-            if (members.size() < read) {
-                throw new Malformed("duplicate member", null);
+        Reading(JsonParser parser) {
+            this.parser = parser;
+        }
+
+        @Nullable
+        Object value(JsonToken token) throws IOException, Malformed {
+            values++;
+            if (values > MAX_VALUES) {
+                throw new Malformed("more than " + MAX_VALUES + " values", null);
             }
+            return switch (token) {
+                case START_OBJECT -> object();
+                case START_ARRAY -> array();
+                case VALUE_STRING -> wellFormed(parser.getText());
+                case VALUE_NUMBER_INT -> integer(parser);
+                case VALUE_NUMBER_FLOAT -> parser.getDecimalValue();
+                case VALUE_TRUE -> true;
+                case VALUE_FALSE -> false;
+                case VALUE_NULL -> null;
+                default -> throw new Malformed("unexpected token", null);
+            };
         }
-        return members;
-    }
 
-    private static List<@Nullable Object> array(JsonParser parser) throws IOException, Malformed {
-        List<@Nullable Object> items = new ArrayList<>();
-        for (JsonToken t = next(parser); t != JsonToken.END_ARRAY; t = next(parser)) {
-            items.add(value(parser, t));
+        private Map<String, @Nullable Object> object() throws IOException, Malformed {
+            Map<String, @Nullable Object> members = new LinkedHashMap<>(FEW_MEMBERS);
+            for (int read = 1; next() != JsonToken.END_OBJECT; read++) {
+                String name = wellFormed(parser.currentName());
+                members.put(name, value(next()));
+                if (members.size() < read) {
+                    throw new Malformed("duplicate member", null);
+                }
+            }
+            return members;
         }
-        return items;
-    }
 
-    private static JsonToken next(JsonParser parser) throws IOException, Malformed {
-        JsonToken token = parser.nextToken();
-        if (token == null) {
-            throw new Malformed("document ends too early", null);
+        private List<@Nullable Object> array() throws IOException, Malformed {
+            List<@Nullable Object> items = new ArrayList<>(FEW_MEMBERS);
+            for (JsonToken t = next(); t != JsonToken.END_ARRAY; t = next()) {
+                items.add(value(t));
+            }
+            return items;
         }
-        return token;
+
+        private JsonToken next() throws IOException, Malformed {
+            JsonToken token = parser.nextToken();
+            if (token == null) {
+                throw new Malformed("document ends too early", null);
+            }
+            return token;
+        }
     }
 
     private static Object integer(JsonParser parser) throws IOException {

@@ -1,6 +1,7 @@
 package io.behalf.core.delegation;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
@@ -25,6 +26,24 @@ final class ScopeTest {
     @ValueSource(strings = {"a/b", "a/b/c", "a/..b", "a/b..", "a/*"})
     void whatIsBelowIsCovered(String resource) {
         assertThat(BELOW_A.covers(new Ask("files", "read", List.of(resource), Map.of())))
+                .isTrue();
+    }
+
+    /** Whoever resolves it may decode it first. */
+    @ParameterizedTest
+    @ValueSource(strings = {"a/%2e%2e/b", "a/.%2E/b", "a/b%2f..%2fc", "a/b%5c..", "a/%252e%252e/b"})
+    void whatOnlyLooksBelowIsNotCovered(String resource) {
+        assertThat(BELOW_A.covers(new Ask("files", "read", List.of(resource), Map.of())))
+                .isFalse();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Permission.of("files", List.of("read"), List.of(resource), Map.of()));
+    }
+
+    @Test
+    void whatMayTouchMoreIsCoveredOnlyWithoutLimits() {
+        Ask partly = new Ask("files", "read", List.of("a/1"), false, Map.of());
+        assertThat(BELOW_A.covers(partly)).isFalse();
+        assertThat(Scope.of(Permission.of("files", List.of("read"))).covers(partly))
                 .isTrue();
     }
 

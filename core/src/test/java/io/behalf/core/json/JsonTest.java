@@ -75,6 +75,21 @@ final class JsonTest {
     }
 
     @Test
+    void refusesMoreValuesThanItsBound() throws Exception {
+        assertThat(Json.read(bytes(list(Json.MAX_VALUES - 1)))).isInstanceOf(List.class);
+        assertMalformed(bytes(list(Json.MAX_VALUES)));
+        assertMalformed(bytes("[" + "{\"\":0},".repeat(Json.MAX_VALUES / 2) + "0]"));
+    }
+
+    private static String list(int items) {
+        return "[" + "0,".repeat(items - 1) + "0]";
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.US_ASCII);
+    }
+
+    @Test
     void refusesNestingBeyondItsBound() throws Exception {
         assertThat(Json.read(nested(Json.MAX_DEPTH))).isInstanceOf(List.class);
         assertMalformed(nested(Json.MAX_DEPTH + 1));

@@ -10,6 +10,7 @@ import io.behalf.gateway.Codec;
 import io.behalf.gateway.Fields;
 import io.behalf.gateway.Head;
 import io.behalf.gateway.Inbound;
+import io.behalf.gateway.MethodOverride;
 import io.behalf.gateway.ProblemDetails;
 import io.behalf.gateway.Route;
 import io.behalf.gateway.Touched;
@@ -60,15 +61,39 @@ public final class HttpCodec implements Codec {
         if (query == null) {
             return malformed("its query has a parameter twice, or one that is not well-formed");
         }
-        @Nullable Object json = null;
-        if (head.saysJson() && body.length() > 0) {
-            try {
-                json = Json.read(body.getBytes());
-            } catch (Json.Malformed notJson) {
-                return malformed("its body is not JSON with each member once");
-            }
+        if (body.length() == 0) {
+            return asked(head, matched, query, null);
         }
-        return asked(head, matched, query, json);
+        if (!head.saysJson()) {
+            return decidesByBody(matched.operation)
+                    ? malformed("its body must be application/json, as what it names is decided on")
+                    : overridden(head, body)
+                            ? malformed("a method cannot be overridden")
+                            : asked(head, matched, query, null);
+        }
+        try {
+            @Nullable Object json = Json.read(body.getBytes());
+            return json instanceof Map<?, ?> members
+                            && members.keySet().stream().anyMatch(name -> MethodOverride.named((String) name))
+                    ? malformed("a method cannot be overridden")
+                    : asked(head, matched, query, json);
+        } catch (Json.Malformed notJson) {
+            return malformed("its body is not JSON with each member once");
+        }
+    }
+
+    /** Services exist that take a body for JSON whatever it is said to be. */
+    private static boolean decidesByBody(Route.Operation operation) {
+        return operation.attributes().values().stream().anyMatch(Route.Value.Pointer.class::isInstance)
+                || operation.resources().stream()
+                        .map(Route.Resource::value)
+                        .anyMatch(Route.Value.Pointer.class::isInstance);
+    }
+
+    private static boolean overridden(Head head, Buffer body) {
+        return head.saysMultipart()
+                ? MethodOverride.inParts(body)
+                : head.saysForm() && PercentDecoding.names(body.toString()).anyMatch(MethodOverride::named);
     }
 
     private static Checked<Asked> asked(Head head, Matched matched, Map<String, String> query, @Nullable Object json) {
@@ -83,7 +108,7 @@ public final class HttpCodec implements Codec {
                         operation.attributes(),
                         where -> value(where, matched.parts, query, json))
                 .then(touched -> Checked.passed(Asked.action(operation.action())
-                        .touching(touched.resources(), touched.attributes())
+                        .touching(touched)
                         .ofTool(
                                 operation.action(),
                                 head.header("behalf-tool-call"),

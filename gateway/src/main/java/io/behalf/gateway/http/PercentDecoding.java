@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** RFC 3986 §2.1, once and strictly: what is not well-formed UTF-8 afterwards has no value. */
@@ -22,7 +23,9 @@ final class PercentDecoding {
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
             if (c == '%') {
-                if (i + 2 >= text.length()) {
+                if (i + 2 >= text.length()
+                        || !HexFormat.isHexDigit(text.charAt(i + 1))
+                        || !HexFormat.isHexDigit(text.charAt(i + 2))) {
                     return null;
                 }
                 bytes.write(HexFormat.fromHexDigits(text, i + 1, i + 3));
@@ -39,6 +42,16 @@ final class PercentDecoding {
         } catch (CharacterCodingException e) {
             return null;
         }
+    }
+
+    /** Of a form's fields; of what cannot be decoded, as it stands. */
+    static Stream<String> names(String form) {
+        return Stream.of(form.split("[&;]", -1)).map(field -> {
+            int equals = field.indexOf('=');
+            String name = equals < 0 ? field : field.substring(0, equals);
+            @Nullable String decoded = decode(name, true);
+            return decoded == null ? name : decoded;
+        });
     }
 
     /** Parameters by name; null where one stands twice, as services differ in which of them they take. */

@@ -150,7 +150,7 @@ public final class McpCodec implements Codec {
         if (method.equals("resources/read") || method.equals("resources/subscribe")) {
             Route.Value uri = new Route.Value.Pointer("/uri");
             return Touched.by(List.of(new Route.Resource("", uri)), Map.of(), _ -> params.get("uri"))
-                    .then(touched -> Checked.passed(Asked.action(method).touching(touched.resources(), Map.of())));
+                    .then(touched -> Checked.passed(Asked.action(method).touching(touched)));
         }
         if (GREETINGS.contains(method) || method.startsWith("notifications/")) {
             return Checked.passed(Asked.action(method).reaching(Reach.SERVICE));
@@ -189,7 +189,7 @@ public final class McpCodec implements Codec {
             return Checked.passed(plain);
         }
         return Touched.by(rule.resources(), rule.attributes(), where -> value(where, arguments))
-                .then(touched -> Checked.passed(plain.touching(touched.resources(), touched.attributes())));
+                .then(touched -> Checked.passed(plain.touching(touched)));
     }
 
     private static @Nullable Object value(Route.Value where, Map<?, ?> arguments) {
