@@ -11,10 +11,13 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
@@ -83,10 +86,15 @@ final class ApprovalText {
 
     private Item item(Permission permission, String action) {
         Optional<Service> service = Optional.ofNullable(services.get(permission.service()));
-        Optional<Action> known = service.map(s -> s.actions().get(action));
+        Optional<Action> known = action.equals("*")
+                ? service.flatMap(ApprovalText::all)
+                : service.map(s -> s.actions().get(action));
         String where = service.flatMap(s -> label(s.label())).orElse(permission.service());
-        String label = known.flatMap(a -> label(a.label()))
-                .orElse(action.equals("*") ? "Anything at " + where : action + " at " + where);
+        Optional<String> described = known.flatMap(a -> label(a.label()));
+        String label = action.equals("*")
+                ? "Anything at " + where
+                        + described.map(all -> ", among it: " + all).orElse("")
+                : described.orElse(action + " at " + where);
         List<String> limits = new ArrayList<>();
         if (!permission.resources().isEmpty()) {
             limits.add("only " + String.join(", ", permission.resources()));
@@ -104,6 +112,23 @@ final class ApprovalText {
                 // what nobody described may be anything; a regulated service is never a small matter
                 known.map(Action::risk)
                         .orElse(service.filter(Service::regulated).isPresent() ? Risk.HIGH : Risk.MEDIUM));
+    }
+
+    /** All that is described of a service in one: with its labels and data, and the highest risk of any. */
+    private static Optional<Action> all(Service service) {
+        Risk risk = service.regulated() ? Risk.HIGH : Risk.MEDIUM;
+        Set<String> labels = new LinkedHashSet<>();
+        Set<String> data = new LinkedHashSet<>();
+        for (Action action : new TreeMap<>(service.actions()).values()) {
+            risk = action.risk().compareTo(risk) > 0 ? action.risk() : risk;
+            label(action.label()).ifPresent(labels::add);
+            label(action.data()).ifPresent(data::add);
+        }
+        return Optional.of(new Action(joined(labels), risk, joined(data)));
+    }
+
+    private static Map<String, String> joined(Set<String> texts) {
+        return texts.isEmpty() ? Map.of() : Map.of(LOCALE, String.join("; ", texts));
     }
 
     private static Optional<String> label(Map<String, String> byLanguage) {

@@ -36,7 +36,14 @@ record Wish(Optional<BehalfTask> details, Optional<Scope> words, Audience audien
             }
             try {
                 @Nullable Object json = Json.read(text.get().getBytes(StandardCharsets.UTF_8));
-                details = Optional.of(BehalfTask.fromDetails(json).requireShown());
+                BehalfTask task = BehalfTask.fromDetails(json).requireShown();
+                if (task.limits().spend().isPresent()) {
+                    return Answer.no(
+                            Code.INVALID_AUTHORIZATION_DETAILS,
+                            "limits.spend would not be held to, as nothing here knows what a call costs: limit calls or"
+                                    + " tokens.");
+                }
+                details = Optional.of(task);
             } catch (Json.Malformed | IllegalArgumentException e) {
                 return Answer.no(Code.INVALID_AUTHORIZATION_DETAILS, sentence(e));
             }

@@ -137,6 +137,20 @@ class ApprovalTest {
         assertThat(browser.query()).containsKey("code");
     }
 
+    /** What is in it is in it, by whatever name it is asked for. */
+    @Test
+    void anythingIsAsRiskyAsTheRiskiestOfIt() {
+        String anything = TASK.replace("\"read\",\"search\"", "\"*\"");
+        toPage(push(Map.of("authorization_details", anything)), "alice");
+        assertThat(browser.html())
+                .contains("This can do harm")
+                .contains("Anything at the ticket system, among it: Delete tickets; Search tickets")
+                .contains("touches ticket titles");
+        browser.submit("decision", "approve", "permission", "0");
+
+        assertThat(browser.html()).contains("Development sign-in");
+    }
+
     @Test
     void asksInteractivelyWhereProviderCannotAnswerSilently() {
         toPage(push(Map.of()), "alice");

@@ -384,6 +384,28 @@ class ExchangeTest {
     }
 
     @Test
+    void refusesAResourceThatHidesItsPlaceInTheText() {
+        String details = SEARCH.replace("\"actions\"", "\"resources\":[\"c/2\\u2028Nothing else.\"],\"actions\"");
+        assertRefused(
+                world.agent("tickets").exchange("alice", Map.of("authorization_details", details)),
+                "invalid_authorization_details");
+    }
+
+    /** A person would approve a limit that nothing holds. */
+    @Test
+    void refusesALimitThatNothingCounts() {
+        String details = SEARCH.replace("}]}]", "}],\"limits\":{\"spend\":1000000}}]");
+        assertRefused(
+                world.agent("tickets").exchange("alice", Map.of("authorization_details", details)),
+                "invalid_authorization_details");
+        String counted = SEARCH.replace("}]}]", "}],\"limits\":{\"calls\":10}}]");
+        assertThat(world.agent("tickets")
+                        .exchange("alice", Map.of("authorization_details", counted))
+                        .status())
+                .isEqualTo(200);
+    }
+
+    @Test
     void refusesTaskLongerThanAllowed() {
         assertRefused(
                 world.agent("tickets")

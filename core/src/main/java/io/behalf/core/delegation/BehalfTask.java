@@ -52,12 +52,22 @@ public record BehalfTask(
     }
 
     /**
-     * For whoever takes a wish from outside: a person will decide by its description.
+     * For whoever takes a wish from outside: a person will decide by its words.
      *
-     * @throws IllegalArgumentException where that could look like something else
+     * @throws IllegalArgumentException where they could look like something else
      */
     public BehalfTask requireShown() {
         ShownText.require("description", description, MAX_DESCRIPTION);
+        for (Permission permission : scope.permissions()) {
+            permission.actions().forEach(action -> ShownText.require("an action", action, Permission.MAX_NAME));
+            permission
+                    .resources()
+                    .forEach(resource -> ShownText.require("a resource", resource, Permission.MAX_RESOURCE));
+            permission.constraints().forEach((attribute, values) -> {
+                ShownText.require("a constraint", attribute, Permission.MAX_NAME);
+                values.forEach(value -> ShownText.require("a constraint", value, Permission.MAX_RESOURCE));
+            });
+        }
         return this;
     }
 

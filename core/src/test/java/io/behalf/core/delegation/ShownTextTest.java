@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -35,6 +37,20 @@ class ShownTextTest {
         assertThatIllegalArgumentException().isThrownBy(() -> new BehalfTask(
                         text, Scope.NONE, Limits.NONE, Optional.of(Duration.ofHours(1)), Optional.empty())
                 .requireShown());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"c/1\u202e", "c/2\u2028Nothing else."})
+    void refusesItInWhatATaskMayDo(String text) {
+        for (Permission permission : List.of(
+                Permission.of("crm", List.of(text)),
+                Permission.of("crm", List.of("read"), List.of(text), Map.of()),
+                Permission.of("crm", List.of("read"), List.of(), Map.of(text, List.of("a"))),
+                Permission.of("crm", List.of("read"), List.of(), Map.of("a", List.of(text))))) {
+            BehalfTask task = new BehalfTask(
+                    "Tidy up", Scope.of(permission), Limits.NONE, Optional.of(Duration.ofHours(1)), Optional.empty());
+            assertThatIllegalArgumentException().isThrownBy(task::requireShown);
+        }
     }
 
     @ParameterizedTest
