@@ -49,7 +49,8 @@ final class ConfigCommand implements Runnable {
         @Override
         public Integer call() {
             if (!Files.isReadable(file)) {
-                throw CommandFailed.usage(file + " cannot be read.");
+                throw CommandFailed.usage(
+                        file + " cannot be read: there must be such a file, and this user must be allowed to read it.");
             }
             var out = spec.commandLine().getOut();
             List<Problem> problems =

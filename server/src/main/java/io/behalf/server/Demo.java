@@ -11,7 +11,6 @@ import io.behalf.core.delegation.Scope;
 import io.behalf.core.delegation.TaskId;
 import io.behalf.core.jose.SigningKey;
 import io.behalf.core.json.Json;
-import io.behalf.core.record.AuditRecord.Basis;
 import io.behalf.ledger.IndexKey;
 import io.behalf.sdk.AgentCredential;
 import io.behalf.sdk.Answer;
@@ -112,7 +111,7 @@ final class Demo {
                 done(summarizer.get("/http/tickets/tickets/t-101"));
             }
 
-            Duration stoppedAfter = stop(task.task(), pseudonym(shown), agent);
+            Duration stoppedAfter = stop(task.task(), agent);
             Stories.Told story = closed(shown);
             return new Played(before, told, shown, stoppedAfter, story.story(), story.who());
         }
@@ -221,30 +220,18 @@ final class Demo {
         return new DemoAgent(server.base(), new RunningTask(sub, held, Optional.of(gateway())));
     }
 
-    /** As records name the person: nothing else of her may stand there. */
-    private String pseudonym(String record) throws IOException {
-        var basis = server.stories()
-                .find(IndexKey.RECORD, record, BY)
-                .getFirst()
-                .story()
-                .onBehalfOf();
-        if (basis.isPresent() && basis.get() instanceof Basis.Person(String subject)) {
-            return subject;
-        }
-        throw new IOException("the task's records name nobody");
-    }
-
-    private Duration stop(TaskId task, String by, DemoAgent agent) throws IOException, InterruptedException {
-        long pressed = System.nanoTime();
-        server.authority().revoke(new RevokeRequest(new RevokeRequest.What.Task(task), by, "seen enough", false));
+    private Duration stop(TaskId task, DemoAgent agent) throws IOException, InterruptedException {
+        long asked = System.nanoTime();
+        server.authority()
+                .revoke(new RevokeRequest(new RevokeRequest.What.Task(task), "operator", "seen enough", false));
         DemoAgent.Answered next;
         do {
             next = agent.tool("tickets.search", Map.of("plan", "enterprise", "quarter", "Q3"));
-            if (System.nanoTime() - pressed > STOPS_WITHIN.toNanos()) {
+            if (System.nanoTime() - asked > STOPS_WITHIN.toNanos()) {
                 throw new IOException("the task goes on after it was stopped");
             }
         } while (next.status() < 300);
-        return Duration.ofNanos(System.nanoTime() - pressed);
+        return Duration.ofNanos(System.nanoTime() - asked);
     }
 
     /** The story, once its closing record is there. */

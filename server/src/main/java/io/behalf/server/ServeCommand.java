@@ -71,7 +71,8 @@ final class ServeCommand implements Callable<Integer> {
 
     static Configuration read(Path file, Map<String, String> environment) {
         if (!Files.isReadable(file)) {
-            throw CommandFailed.usage(file + " cannot be read.");
+            throw CommandFailed.usage(
+                    file + " cannot be read: there must be such a file, and this user must be allowed to read it.");
         }
         return switch (ConfigurationReader.read(file, environment)) {
             case ReadConfiguration.Accepted(var configuration) -> configuration;

@@ -202,7 +202,8 @@ final class VerifyCommand implements Callable<Integer> {
         List<Path> ledgers = new ArrayList<>();
         DataReader.ledgers(path).forEach(name -> ledgers.add(DataReader.log(path, name)));
         if (ledgers.isEmpty()) {
-            throw CommandFailed.usage("There is no ledger in " + path + ".");
+            throw CommandFailed.usage("There is no ledger in " + path
+                    + ": name a folder with checkpoint, vkey and tile/ in it, a data directory, or an address.");
         }
         return ledgers;
     }
