@@ -56,6 +56,8 @@ final class Api implements AutoCloseable {
     static final String BROKEN = "broken";
 
     /** Largest body of a request, but for downstream records, which have their own bound. */
+    private static final Set<String> STOPPED_BY = Set.of("task", "user", "agent", "approval", "service", "all");
+
     static final int MAX_BODY = 64 << 10;
     /** Requests at work at once; more are told to come back. */
     static final int MAX_RUNNING = 64;
@@ -293,7 +295,7 @@ final class Api implements AutoCloseable {
                     what(body, asked.by()),
                     asked.by(),
                     body.get("reason") instanceof String reason ? reason : "",
-                    Boolean.TRUE.equals(body.get("dry_run")));
+                    dryRun(body));
         } catch (IllegalArgumentException e) {
             throw new Refused(400, sentence(e));
         }
@@ -301,9 +303,22 @@ final class Api implements AutoCloseable {
         return Reply.json(200, StopAnswer.of(stopped, request.dryRun()));
     }
 
+    /** A stop cannot be taken back, so nothing that may have been meant as a dry run is taken for one. */
+    private static boolean dryRun(Map<String, @Nullable Object> body) {
+        for (String member : body.keySet()) {
+            if (!STOPPED_BY.contains(member) && !member.equals("reason") && !member.equals("dry_run")) {
+                throw new IllegalArgumentException(ForeignText.clean(member) + " is no member of a stop");
+            }
+        }
+        if (!(body.getOrDefault("dry_run", false) instanceof Boolean dry)) {
+            throw new IllegalArgumentException("dry_run is true or false");
+        }
+        return dry;
+    }
+
     private What what(Map<String, @Nullable Object> body, String by) {
         Map<String, @Nullable Object> named = new LinkedHashMap<>(body);
-        named.keySet().retainAll(Set.of("task", "user", "agent", "approval", "service", "all"));
+        named.keySet().retainAll(STOPPED_BY);
         if (named.size() != 1) {
             throw new IllegalArgumentException("name exactly one of task, user, agent, approval, service, all");
         }

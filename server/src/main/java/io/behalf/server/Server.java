@@ -261,10 +261,17 @@ final class Server implements AutoCloseable {
                         503, "The server is busy. Try again in a moment.")
                 .forEach((status, detail) ->
                         router.errorHandler(status, context -> ProblemJson.answer(context.response(), status, detail)));
-        router.errorHandler(500, context -> {
-            if (!(context.failure() instanceof HttpClosedException)) { // whoever asked has gone
-                LOG.log(Level.ERROR, context.request().method() + " failed", context.failure());
+        // Whoever asked has gone, in the middle of the body perhaps: there is nobody to answer, and nothing to tell. As
+        // an error that
+        // nobody handles it would be an entry in the log for each.
+        router.route().failureHandler(context -> {
+            if (!(context.failure() instanceof HttpClosedException || context.failure() instanceof IOException)
+                    || !context.response().closed()) {
+                context.next();
             }
+        });
+        router.errorHandler(500, context -> {
+            LOG.log(Level.ERROR, context.request().method() + " failed", context.failure());
             ProblemJson.answer(context.response(), 500, "The server failed; its log says how.");
         });
     }

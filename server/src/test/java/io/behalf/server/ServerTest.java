@@ -16,9 +16,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -33,6 +38,9 @@ class ServerTest {
             "{\"model\":\"demo-model\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}";
 
     private static final String FORM = "\r\nContent-Type: application/x-www-form-urlencoded";
+
+    /** Connections that are closed one after another: the log of all but the last can be read for sure. */
+    private static final int LEAVING = 20;
 
     private RunningServer running;
 
@@ -238,6 +246,71 @@ class ServerTest {
             assertThat(detail(owner.get(Api.ROOT + "/search", Api.JSON))).contains("exactly one of task, record");
             assertThat(detail(owner.get(Api.ROOT + "/tasks?since=yesterday", Api.JSON)))
                     .contains("30m, 12h, 7d");
+        }
+    }
+
+    @Test
+    void whatMayHaveBeenMeantAsADryRunStopsNothing() {
+        try (RunningTask task = running.task(running.agent("spared"), "alice", "openai:chat");
+                OwnerSocket owner = OwnerSocket.at(running.data()).orElseThrow()) {
+            String id = task.task().value();
+            for (Map<String, ?> dry : List.of(
+                    Map.of("dry_run", "true"),
+                    Map.of("dry_run", 1),
+                    Map.of("dryRun", true),
+                    Map.of("dry_run", true, "force", true))) {
+                Map<String, Object> body = new HashMap<>(Map.of("task", id, "reason", "x"));
+                body.putAll(dry);
+                assertThat(owner.send(HttpMethod.POST, Api.ROOT + "/revoke", body)
+                                .status())
+                        .as("%s", dry)
+                        .isEqualTo(400);
+            }
+            assertThat(running.call(task, "POST", CHAT, HELLO).statusCode()).isEqualTo(200);
+        }
+    }
+
+    /** Anybody can do this as often as there are connections, and a log is on the ledger's disk. */
+    @Test
+    void whoeverLeavesInTheMiddleOfABodyLeavesNoWordInTheLog() throws IOException {
+        List<String> said = new CopyOnWriteArrayList<>();
+        Handler log = new Handler() {
+            @Override
+            public void publish(LogRecord entry) {
+                said.add(entry.getMessage());
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        Logger logger = Logger.getLogger("io.vertx.ext.web.RoutingContext");
+        logger.addHandler(log);
+        try {
+            for (String path : List.of("/oauth/token", Api.ROOT + "/downstream")) {
+                for (int i = 0; i < LEAVING; i++) {
+                    leaveInTheMiddle(path);
+                }
+            }
+        } finally {
+            logger.removeHandler(log);
+        }
+        assertThat(said).isEmpty();
+    }
+
+    /** Returns when the server has seen it. */
+    private void leaveInTheMiddle(String path) throws IOException {
+        try (var socket =
+                new Socket(InetAddress.getLoopbackAddress(), running.base().getPort())) {
+            socket.setSoTimeout((int) Duration.ofSeconds(10).toMillis());
+            String head =
+                    "POST " + path + " HTTP/1.1\r\nHost: " + running.base().getAuthority() + FORM;
+            socket.getOutputStream()
+                    .write((head + "\r\nContent-Length: 100\r\n\r\nab").getBytes(StandardCharsets.US_ASCII));
+            socket.shutdownOutput();
+            assertThat(socket.getInputStream().readAllBytes()).isEmpty();
         }
     }
 
