@@ -45,7 +45,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>What is refused for good ends a chain, as nothing can follow it, so no refusal here may be in the hands of somebody
  * else than the service. An agent with a token of its own for the service can send it any {@code Behalf-Record}: that
- * {@code of} is the agent's word, and readers join nothing by it beyond the task that the token is of.
+ * {@code of} is the agent's word, and readers join it to no call ({@link TaskStory}).
  *
  * <p>Tokens and calls that the gateway made are known from memory; those of an earlier process, and tokens that agents
  * hold, from the ledger's index. So a service that was cut off by a restart can still hand in what it has, however late.

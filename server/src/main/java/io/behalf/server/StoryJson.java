@@ -169,7 +169,10 @@ final class StoryJson {
             case Called c -> {
                 out.put("kind", "call");
                 out.put("number", c.number());
-                asked(out, c.late(), c.actors(), c.delegation(), c.trace(), c.call(), c.decision(), c.said());
+                asked(out, c.late(), c.actors(), c.delegation(), c.trace(), c.call(), c.decision());
+                if (!c.said().isEmpty()) {
+                    out.put("downstream", c.said().stream().map(StoryJson::said).toList());
+                }
                 c.plannedBy().ifPresent(plan -> {
                     Map<String, @Nullable Object> planned = new LinkedHashMap<>();
                     planned.put("record", plan.record());
@@ -182,7 +185,7 @@ final class StoryJson {
             case Stopped s -> {
                 out.put("kind", "refusal");
                 out.put("number", s.number());
-                asked(out, s.late(), s.actors(), s.delegation(), s.trace(), s.call(), s.decision(), s.said());
+                asked(out, s.late(), s.actors(), s.delegation(), s.trace(), s.call(), s.decision());
             }
             case Change change -> {
                 out.put("kind", "lifecycle");
@@ -208,17 +211,13 @@ final class StoryJson {
             Optional<Held> delegation,
             Optional<Trace> trace,
             Call call,
-            Decided decision,
-            List<Said> said) {
+            Decided decision) {
         out.put("late", late);
         out.put("actors", actors);
         delegation.ifPresent(held -> out.put("delegation", held(held)));
         trace.ifPresent(t -> out.put("trace", Map.of("trace_id", t.traceId(), "span_id", t.spanId())));
         out.put("call", call(call));
         out.put("decision", decision(decision));
-        if (!said.isEmpty()) {
-            out.put("downstream", said.stream().map(StoryJson::said).toList());
-        }
     }
 
     private static Map<String, @Nullable Object> held(Held held) {
@@ -328,6 +327,7 @@ final class StoryJson {
         out.put("seq", said.signed().seq());
         out.put("kid", said.signed().kid());
         out.put("seen_jti", said.signed().seenJti());
+        said.of().ifPresent(of -> out.put("of", of));
         said.call().ifPresent(call -> out.put("call", call(call)));
         said.decision().ifPresent(decision -> out.put("decision", decision(decision)));
         return out;

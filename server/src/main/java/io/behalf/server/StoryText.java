@@ -285,7 +285,6 @@ final class StoryText {
             why.add("late: recorded after the task was closed");
         }
         out.below(why);
-        refusal.said().forEach(this::saidOf);
     }
 
     private static String result(Called call) {
@@ -445,7 +444,10 @@ final class StoryText {
                 "",
                 said.record());
         out.below(List.of(
-                "recorded by " + said.signed().service() + " itself, of a call that is not recorded here"
+                "recorded by " + said.signed().service() + " itself, of a call that did not come through the gateway"
+                        + said.of()
+                                .map(named -> ", although its caller named " + named)
+                                .orElse("")
                         + said.decision()
                                 .map(decided -> ": " + verdict(decided))
                                 .orElse(""),

@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * @param approvals the first and each extension; none for a task without a person
  * @param agents in the order in which they came
  * @param policies versions that decided, in the order in which they came
- * @param steps in the order of the task's chain, services' own records with the call that they name
+ * @param steps in the order of the task's chain, services' own records with the call of the gateway that they are of
  */
 record TaskStory(
         Optional<TaskId> task,
@@ -134,12 +134,10 @@ record TaskStory(
             Optional<Held> delegation,
             Optional<Trace> trace,
             Call call,
-            Decided decision,
-            List<Said> said)
+            Decided decision)
             implements Step {
         Stopped {
             actors = List.copyOf(actors);
-            said = List.copyOf(said);
         }
     }
 
@@ -167,8 +165,18 @@ record TaskStory(
         }
     }
 
-    /** What a service that verifies for itself recorded; a step of its own where it names no call of this task. */
-    record Said(String record, Instant time, Optional<Call> call, Optional<Decided> decision, ServiceSigned signed)
+    /**
+     * What a service that verifies for itself recorded; a step of its own where it is not of a call that the gateway made.
+     *
+     * @param of the call that it was told of: whoever called it said so
+     */
+    record Said(
+            String record,
+            Instant time,
+            Optional<String> of,
+            Optional<Call> call,
+            Optional<Decided> decision,
+            ServiceSigned signed)
             implements Step {}
 
     /** @param number of the model call whose reply planned this, where it is one of this task */
@@ -291,13 +299,19 @@ record TaskStory(
         private final Optional<TaskId> task;
         private final List<TaskReader.Entry> entries;
         private final Map<String, Ending> endings = new LinkedHashMap<>();
+        /** By the gateway's call. */
         private final Map<String, List<Said>> said = new LinkedHashMap<>();
+        /** By {@code jti} of a token that the gateway had made for its calls: of the delegation that it was made from. */
+        private final Map<String, String> madeFrom = new LinkedHashMap<>();
+
         private final Map<String, Integer> numbers = new LinkedHashMap<>();
+        private final Map<String, AuditRecord.Intent> intents = new LinkedHashMap<>();
 
         Telling(Optional<TaskId> task, List<TaskReader.Entry> entries) {
             this.task = task;
             this.entries = entries;
             entries.forEach(entry -> collect(entry.record()));
+            entries.forEach(entry -> join(entry.record()));
         }
 
         TaskStory story() {
@@ -330,12 +344,35 @@ record TaskStory(
                 // what is known wins over what was lost
                 case AuditRecord.Unknown(var _, String of) ->
                     endings.putIfAbsent(of, new Ending.Unknown(h.id(), h.time(), h.late()));
-                case AuditRecord.Downstream d ->
-                    d.of().ifPresent(of ->
-                            said.computeIfAbsent(of, _ -> new ArrayList<>()).add(said(d)));
-                case AuditRecord.Intent _, AuditRecord.Check _, AuditRecord.Refused _ ->
+                case AuditRecord.Intent intent -> {
                     numbers.put(h.id(), numbers.size() + 1);
-                case AuditRecord.Lifecycle _ -> {} // a step of its own
+                    intents.put(h.id(), intent);
+                }
+                case AuditRecord.Check _, AuditRecord.Refused _ -> numbers.put(h.id(), numbers.size() + 1);
+                case AuditRecord.Lifecycle made -> {
+                    if ("service".equals(made.data().get("for"))) {
+                        text(made.data(), "from")
+                                .ifPresent(from -> h.delegation().ifPresent(held -> madeFrom.put(held.jti(), from)));
+                    }
+                }
+                case AuditRecord.Downstream _ -> {}
+            }
+        }
+
+        /** Whoever calls a service can name any call to it; the gateway's own are those made with a token for just that. */
+        private void join(AuditRecord record) {
+            if (record instanceof AuditRecord.Downstream d) {
+                d.of().map(intents::get)
+                        .filter(intent ->
+                                intent.call().service().equals(d.downstream().service()))
+                        .filter(intent -> intent.header()
+                                .delegation()
+                                .filter(held -> held.jti()
+                                        .equals(madeFrom.get(d.downstream().seenJti())))
+                                .isPresent())
+                        .ifPresent(
+                                intent -> said.computeIfAbsent(intent.header().id(), _ -> new ArrayList<>())
+                                        .add(said(d)));
             }
         }
 
@@ -366,12 +403,13 @@ record TaskStory(
                             h.delegation(),
                             h.trace(),
                             call,
-                            decision,
-                            said.getOrDefault(h.id(), List.of())));
+                            decision));
                 case AuditRecord.Lifecycle(Header h, Event event, String by, var data) ->
                     Optional.of(new Change(h.id(), h.time(), h.late(), event, by, h.actors(), h.delegation(), data));
-                case AuditRecord.Downstream d ->
-                    d.of().filter(numbers::containsKey).isPresent() ? Optional.empty() : Optional.of(said(d));
+                case AuditRecord.Downstream d -> {
+                    Said said = said(d);
+                    yield joined(said) ? Optional.empty() : Optional.of(said);
+                }
                 case AuditRecord.Outcome _, AuditRecord.Unknown _ -> Optional.empty();
             };
         }
@@ -402,7 +440,13 @@ record TaskStory(
         }
 
         private static Said said(AuditRecord.Downstream d) {
-            return new Said(d.header().id(), d.header().time(), d.call(), d.decision(), d.downstream());
+            return new Said(d.header().id(), d.header().time(), d.of(), d.call(), d.decision(), d.downstream());
+        }
+
+        private boolean joined(Said one) {
+            return one.of()
+                    .filter(of -> said.getOrDefault(of, List.of()).contains(one))
+                    .isPresent();
         }
 
         private Stream<Header> headers() {

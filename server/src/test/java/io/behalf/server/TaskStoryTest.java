@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.behalf.core.json.Json;
 import io.behalf.core.merkle.TreeHasher;
+import io.behalf.core.record.AuditRecord;
+import io.behalf.core.record.AuditRecord.ServiceSigned;
 import io.behalf.core.record.RecordDecoder;
+import io.behalf.core.record.StoredRecord;
 import io.behalf.ledger.EmbeddedLedger;
 import io.behalf.ledger.LedgerReader;
 import io.behalf.ledger.LedgerSettings;
@@ -50,15 +53,65 @@ class TaskStoryTest {
 
     @Test
     void linksEachToolCallToTheReplyThatPlannedIt() {
-        List<TaskStory.Called> calls = story().steps().stream()
-                .filter(TaskStory.Called.class::isInstance)
-                .map(TaskStory.Called.class::cast)
-                .toList();
+        List<TaskStory.Called> calls = calls();
         assertThat(calls.get(1).plannedBy().orElseThrow().number()).hasValue(1);
         assertThat(calls.get(2).plannedBy().orElseThrow().record())
                 .isEqualTo(calls.get(0).record());
         assertThat(calls.get(2).said()).hasSize(1);
         assertThat(calls.get(3).plannedBy()).isEmpty();
+    }
+
+    /** The same token and service, and a call that it was not made for: another service's, another delegation's, none. */
+    @Test
+    void joinsAServicesRecordOnlyToACallThatTheGatewayMadeWithThatToken() throws Json.Malformed {
+        TaskStory.Said joined = calls().get(2).said().getFirst();
+        for (TaskStory.Called other : calls()) {
+            if (!other.record().equals(calls().get(2).record())) {
+                assertStandsAlone(joined, joined.signed(), other.record());
+            }
+        }
+        String held = calls().get(2).delegation().orElseThrow().jti();
+        ServiceSigned agents = signed(joined, held); // what the agent itself may show the service
+        assertStandsAlone(joined, agents, calls().get(2).record());
+    }
+
+    private void assertStandsAlone(TaskStory.Said joined, ServiceSigned signed, String of) {
+        List<Entry> told = new ArrayList<>();
+        for (Entry entry : entries) {
+            told.add(
+                    entry.record() instanceof AuditRecord.Downstream d
+                            ? new Entry(
+                                    entry.index(),
+                                    entry.leaf(),
+                                    new StoredRecord(
+                                            new AuditRecord.Downstream(
+                                                    d.header(), Optional.of(of), d.call(), d.decision(), signed),
+                                            entry.stored().taskSeq(),
+                                            entry.stored().prev()))
+                            : entry);
+        }
+        TaskStory story = TaskStory.of(Optional.of(task.task), told);
+        assertThat(calls(story)).allSatisfy(call -> assertThat(call.said()).isEmpty());
+        assertThat(story.steps())
+                .filteredOn(TaskStory.Said.class::isInstance)
+                .singleElement()
+                .satisfies(said -> assertThat(said.record()).isEqualTo(joined.record()));
+    }
+
+    private static ServiceSigned signed(TaskStory.Said of, String seenJti) {
+        ServiceSigned s = of.signed();
+        return new ServiceSigned(s.service(), s.seq(), s.prev(), s.kid(), s.sig(), seenJti);
+    }
+
+    private List<TaskStory.Called> calls() {
+        return calls(story());
+    }
+
+    private static List<TaskStory.Called> calls(TaskStory story) {
+        return story.steps().stream()
+                .filter(TaskStory.Called.class::isInstance)
+                .map(TaskStory.Called.class::cast)
+                .toList();
     }
 
     @Test

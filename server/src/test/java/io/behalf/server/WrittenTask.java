@@ -87,12 +87,13 @@ final class WrittenTask {
         refused("customers", "customers.get", "scope_exceeded");
         change(Event.LOGOUT_SEEN, "system", Map.of());
         renewed();
+        String shown = forService();
         String second = tool(
                 "tickets.search",
                 "call_2",
                 Optional.of(new PlannedBy(plan, PlannedBy.Match.ARGUMENTS)),
                 List.of(AGENT));
-        downstream(second);
+        downstream(second, shown);
         handedOn();
         AuditRecord.Intent running =
                 intent(toolCall("tickets.read", Optional.empty()), Optional.empty(), List.of(SUB_AGENT, AGENT));
@@ -143,6 +144,19 @@ final class WrittenTask {
 
     void renewed() {
         token(Event.RENEWED, List.of(AGENT), Map.of("facts_sha256", "ef".repeat(32)), permission("chat", "openai"));
+    }
+
+    /** Returns the token's id. */
+    String forService() {
+        String held = jti;
+        token(
+                Event.NARROWED,
+                List.of(AGENT),
+                Map.of("from", held, "for", "service"),
+                permission("tickets.search", "tickets"));
+        String made = jti;
+        jti = held;
+        return made;
     }
 
     void handedOn() {
@@ -271,13 +285,13 @@ final class WrittenTask {
                 new Decided(false, true, Optional.of(reason), List.of("within-scope"), POLICY, Mode.ENFORCE)));
     }
 
-    void downstream(String of) {
+    void downstream(String of, String seenJti) {
         write(new AuditRecord.Downstream(
                 header(Optional.empty(), List.of(AGENT)),
                 Optional.of(of),
                 Optional.empty(),
                 Optional.of(permit("own-rights")),
-                new ServiceSigned("ticket-service", 1, Optional.empty(), "kid-of-" + task.value(), "c2ln", jti)));
+                new ServiceSigned("tickets", 1, Optional.empty(), "kid-of-" + task.value(), "c2ln", seenJti)));
     }
 
     void change(Event event, String by, Map<String, ? extends @Nullable Object> data) {
