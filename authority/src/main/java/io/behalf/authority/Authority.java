@@ -265,6 +265,7 @@ public final class Authority implements AutoCloseable {
     private static void loadStops(Store store, TaskTable tasks, LiveStops live, Instant now) {
         store.transaction(sql -> {
             StopRow.inForce(sql, now).forEach(live::keep);
+            MadeFrom.inForce(sql, now).forEach(live::made);
             tasks.stopped(sql, now).forEach(live::keep);
             return true;
         });

@@ -75,6 +75,7 @@ final class Closer implements AutoCloseable {
             if (sweep) {
                 parts.shelf().sweep(sql, now);
                 StopRow.sweep(sql, now);
+                MadeFrom.sweep(sql, now);
             }
             return new ArrayList<>(parts.tasks().toClose(sql, now));
         });

@@ -206,7 +206,17 @@ final class HandOvers {
         }
         Lifecycle record =
                 parts.issuer().record(Event.NARROWED, held.task(), fresh, Map.of("from", from.jti(), "for", purpose));
-        return parts.changes().commit(List.of(record), sql -> Answer.ok(new Granted(fresh, Optional.empty())));
+        Delegation made = fresh.delegation();
+        MadeFrom origin = new MadeFrom(made.jti(), from.jti(), made.expires());
+        return parts.changes()
+                .commit(List.of(record), sql -> {
+                    origin.insert(sql);
+                    return Answer.ok(new Granted(fresh, Optional.empty()));
+                })
+                .map(granted -> {
+                    parts.stops().made(origin);
+                    return granted;
+                });
     }
 
     private record Held(Delegation delegation, KnownTask task) {}

@@ -5,9 +5,11 @@ import io.behalf.core.delegation.Reason;
 import io.behalf.core.delegation.TaskId;
 import io.behalf.verifier.Revocations;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
@@ -21,6 +23,8 @@ final class LiveStops implements Revocations {
 
     private final Map<TaskId, Until> tasks = new ConcurrentHashMap<>();
     private final Map<String, Until> tokens = new ConcurrentHashMap<>();
+    /** By {@code jti} of a token that was made from another. */
+    private final Map<String, MadeFrom> sources = new ConcurrentHashMap<>();
     /** By task and agent, as in {@link StopRow}. */
     private final Map<String, Until> agents = new ConcurrentHashMap<>();
 
@@ -36,12 +40,26 @@ final class LiveStops implements Revocations {
         if (task != null) {
             return Optional.of(task.reason());
         }
-        Until token = tokens.isEmpty() ? null : tokens.get(jti);
-        if (token != null) {
-            return Optional.of(token.reason());
+        Optional<Until> token = stoppedToken(jti);
+        if (token.isPresent()) {
+            return token.map(Until::reason);
         }
         // iat has whole seconds: a token of the very second of the stop falls with it
         return stoppedPart(id, actors, issuedAt);
+    }
+
+    /** Its own stop, or that of what it was made from. */
+    private Optional<Until> stoppedToken(String jti) {
+        if (tokens.isEmpty()) {
+            return Optional.empty();
+        }
+        Until stop = tokens.get(jti);
+        MadeFrom made = sources.get(jti);
+        while (stop == null && made != null) { // a token is made from one that was there before, so this ends
+            stop = tokens.get(made.source());
+            made = sources.get(made.source());
+        }
+        return Optional.ofNullable(stop);
     }
 
     /** Whether one of these agents has lost its part in the task since then. */
@@ -61,6 +79,11 @@ final class LiveStops implements Revocations {
         return Optional.ofNullable(tasks.get(id)).map(Until::reason);
     }
 
+    /** Before anybody has the token. */
+    void made(MadeFrom token) {
+        sources.put(token.jti(), token);
+    }
+
     void listen(Consumer<Stop> listener) {
         listeners.add(listener);
     }
@@ -78,10 +101,22 @@ final class LiveStops implements Revocations {
                 switch (row.kind()) {
                     case TASK -> new Stop.OfTask(new TaskId(row.value()), row.reason());
                     case AGENT -> new Stop.OfAgent(new TaskId(row.task()), row.agent(), row.at(), row.reason());
-                    case TOKEN -> new Stop.OfToken(row.value(), row.reason());
+                    case TOKEN -> new Stop.OfTokens(withThoseMadeFrom(row.value()), row.reason());
                 };
         listeners.forEach(listener -> listener.accept(stop));
         return true;
+    }
+
+    private Set<String> withThoseMadeFrom(String jti) {
+        Set<String> all = new HashSet<>(Set.of(jti));
+        boolean more = true;
+        while (more) {
+            more = false;
+            for (MadeFrom made : sources.values()) {
+                more |= all.contains(made.source()) && all.add(made.jti());
+            }
+        }
+        return all;
     }
 
     /** At start, before anybody listens. */
@@ -101,5 +136,6 @@ final class LiveStops implements Revocations {
         tasks.values().removeIf(stop -> !stop.until().isAfter(now));
         agents.values().removeIf(stop -> !stop.until().isAfter(now));
         tokens.values().removeIf(stop -> !stop.until().isAfter(now));
+        sources.values().removeIf(made -> !made.until().isAfter(now));
     }
 }

@@ -4,6 +4,7 @@ import io.behalf.core.delegation.Delegation;
 import io.behalf.core.delegation.Reason;
 import io.behalf.core.delegation.TaskId;
 import java.time.Instant;
+import java.util.Set;
 
 /** Something has ended: what runs under it is cut, and later calls are refused with {@link #reason}. */
 public sealed interface Stop {
@@ -29,10 +30,15 @@ public sealed interface Stop {
         }
     }
 
-    record OfToken(String jti, Reason reason) implements Stop {
+    /** @param jtis of one token and of those that were made from it */
+    record OfTokens(Set<String> jtis, Reason reason) implements Stop {
+        public OfTokens {
+            jtis = Set.copyOf(jtis);
+        }
+
         @Override
         public boolean affects(Delegation delegation) {
-            return delegation.jti().equals(jti);
+            return jtis.contains(delegation.jti());
         }
     }
 }

@@ -87,7 +87,7 @@ final class Stops {
         return owed.carry(List.of(new OwedStops.One(row, Optional.of(record(task, row, agent, "the agent is done")))));
     }
 
-    /** One token only. */
+    /** One token, with what was made from it; what was renewed stands on its renewal token. */
     OwedStops.Kept token(KnownTask task, Delegation delegation) {
         StopRow row = StopRow.ofToken(delegation.jti(), Reason.DELEGATION_REVOKED, parts.now(), delegation.expires());
         Lifecycle record = record(task, row, delegation.actor(), "given back by its agent");

@@ -3,11 +3,13 @@ package io.behalf.authority;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.behalf.authority.RevokeRequest.What;
+import io.behalf.core.delegation.Binding;
 import io.behalf.core.delegation.Checked;
 import io.behalf.core.delegation.Delegation;
 import io.behalf.core.delegation.DelegationClaims;
 import io.behalf.core.delegation.Reason;
 import io.behalf.core.delegation.TaskId;
+import io.behalf.core.jose.SigningKey;
 import io.behalf.core.record.AuditRecord.Event;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -167,6 +169,60 @@ class StopTest {
         assertThat(world.authority.revocations().stopped(delegation(got))).contains(Reason.DELEGATION_REVOKED);
         AgentSide.Got renewed = agent.renew(got.text("refresh_token"), Map.of());
         assertThat(world.authority.revocations().stopped(delegation(renewed))).isEmpty();
+    }
+
+    /** For another audience, and for a service: both were made from it, the second from the first. */
+    @Test
+    void whatWasMadeFromATokenFallsWithItAlsoAfterARestart() {
+        AgentSide.Got got = agent.exchange("alice", Map.of());
+        List<Stop> told = new CopyOnWriteArrayList<>();
+        world.authority.onStopped(told::add);
+        AgentSide.Got there =
+                agent.exchangeToken(got.text("access_token"), Map.of("resource", world.base + "/http/tickets"));
+        Delegation behind = minted(there);
+        AgentSide.Got renewed =
+                agent.renew(got.text("refresh_token"), Map.of("resource", world.base + "/http/tickets"));
+
+        agent.post("/oauth/revoke", Map.of("token", got.text("access_token")));
+
+        assertThat(told).singleElement().satisfies(stop -> {
+            assertThat(stop.affects(delegation(there))).isTrue();
+            assertThat(stop.affects(behind)).isTrue();
+            assertThat(stop.affects(delegation(renewed))).isFalse();
+        });
+        for (int start = 0; start < 2; start++) {
+            assertThat(world.authority.revocations().stopped(delegation(there))).contains(Reason.DELEGATION_REVOKED);
+            assertThat(world.authority.revocations().stopped(behind)).contains(Reason.DELEGATION_REVOKED);
+            assertThat(world.authority.revocations().stopped(delegation(renewed)))
+                    .isEmpty(); // that stands on the renewal token
+            world.restart();
+        }
+        assertThat(agent.exchangeToken(there.text("access_token"), Map.of()).error())
+                .isEqualTo("invalid_request");
+        assertThat(agent.post("/oauth/revoke", Map.of("token", renewed.text("refresh_token")))
+                        .status())
+                .isEqualTo(200);
+        assertThat(world.authority.revocations().stopped(delegation(renewed))).contains(Reason.TASK_ENDED);
+    }
+
+    @Test
+    void whatATokenWasMadeFromOutlivesIt() {
+        AgentSide.Got got = agent.exchange("alice", Map.of());
+        AgentSide.Got there =
+                agent.exchangeToken(got.text("access_token"), Map.of("resource", world.base + "/http/tickets"));
+
+        agent.post("/oauth/revoke", Map.of("token", there.text("access_token")));
+
+        assertThat(world.authority.revocations().stopped(delegation(there))).isPresent();
+        assertThat(world.authority.revocations().stopped(delegation(got))).isEmpty();
+    }
+
+    private Delegation minted(AgentSide.Got from) {
+        Binding.Key gateway = new Binding.Key(SigningKey.generate().thumbprint());
+        return switch (world.authority.mint(delegation(from), World.MINTED, gateway)) {
+            case Checked.Passed<MintedToken>(var made) -> made.delegation();
+            case Checked.Refused<MintedToken>(var no) -> throw new AssertionError(no);
+        };
     }
 
     @Test
