@@ -8,6 +8,8 @@ import io.behalf.core.jose.SignatureAlgorithm;
 import io.behalf.core.jose.VerificationKey;
 import io.behalf.core.json.Json;
 import io.behalf.verifier.IssuerKeys;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -34,13 +36,20 @@ final class Agents {
     static final Duration MAX_SKEW = Duration.ofSeconds(60);
     static final int MAX_JTI = 256;
 
+    /** Assertions that are not known to be in the store yet; beyond it, one that stops something waits for the store, too. */
+    static final int MAX_UNSTORED = 4_096;
+
     /** What an unknown agent's secret is compared with, so that the time taken does not tell that it is unknown. */
     private static final String NOBODYS_SECRET = Digests.hex("no such agent");
+
+    private static final Logger LOG = System.getLogger(Agents.class.getName());
 
     private final String issuer;
     private final Store store;
     private final Shelf shelf;
     private final Map<String, Agent> agents = new ConcurrentHashMap<>();
+    /** Assertions that stopped something and that the store must still remember, with their end. */
+    private final Map<String, Instant> unstored = new ConcurrentHashMap<>();
 
     /** @param agents of the configuration; those registered while running come from the store */
     Agents(String issuer, List<Agent> agents, Store store, Shelf shelf) {
@@ -67,6 +76,21 @@ final class Agents {
      * @param endpoint its address, which an assertion may name as its audience
      */
     Answer<Agent> authenticate(Form form, Optional<String> authorization, String endpoint, Instant now) {
+        return authenticate(form, authorization, endpoint, now, this::firstTime);
+    }
+
+    /** As {@link #authenticate}, of an agent that stops something: whether the store can be written now does not matter. */
+    Answer<Agent> authenticateToStop(Form form, Optional<String> authorization, String endpoint, Instant now) {
+        return authenticate(form, authorization, endpoint, now, (mark, until) -> firstTimeUnstored(mark, until, now));
+    }
+
+    /** Whether it is shown for the first time; from now on it is not. */
+    private interface Once {
+        boolean firstTime(String mark, Instant until);
+    }
+
+    private Answer<Agent> authenticate(
+            Form form, Optional<String> authorization, String endpoint, Instant now, Once once) {
         Optional<String> assertion = form.one("client_assertion");
         Optional<String> secret = form.one("client_secret");
         int ways = (assertion.isPresent() ? 1 : 0) + (secret.isPresent() ? 1 : 0) + (authorization.isPresent() ? 1 : 0);
@@ -74,7 +98,7 @@ final class Agents {
             return refused(ways == 0 ? "no authentication" : "several ways of authentication");
         }
         if (assertion.isPresent()) {
-            return byAssertion(form, assertion.get(), endpoint, now);
+            return byAssertion(form, assertion.get(), endpoint, now, once);
         }
         if (secret.isPresent()) {
             return bySecret(form.one("client_id"), secret);
@@ -83,7 +107,7 @@ final class Agents {
     }
 
     /** RFC 7523 §3. */
-    private Answer<Agent> byAssertion(Form form, String assertion, String endpoint, Instant now) {
+    private Answer<Agent> byAssertion(Form form, String assertion, String endpoint, Instant now, Once once) {
         if (!form.one("client_assertion_type").equals(Optional.of(ASSERTION_TYPE))) {
             return refused("client_assertion_type");
         }
@@ -123,9 +147,37 @@ final class Agents {
         if (jti.isEmpty()) {
             return refused("assertion's jti");
         }
-        boolean first = store.transaction(sql ->
-                shelf.firstTime(sql, "assertion " + claimed.get() + " " + jti.get(), Instant.ofEpochSecond(exp)));
-        return first ? Answer.ok(agent.get()) : refused("assertion was used before");
+        return once.firstTime("assertion " + claimed.get() + " " + jti.get(), Instant.ofEpochSecond(exp))
+                ? Answer.ok(agent.get())
+                : refused("assertion was used before");
+    }
+
+    private boolean firstTime(String mark, Instant until) {
+        return !unstored.containsKey(mark) && store.transaction(sql -> shelf.firstTime(sql, mark, until));
+    }
+
+    /** The store gets it when it takes it; until then, and after a failure to the assertion's end, it is known here. */
+    private boolean firstTimeUnstored(String mark, Instant until, Instant now) {
+        unstored.values().removeIf(end -> !end.isAfter(now));
+        if (unstored.size() >= MAX_UNSTORED) {
+            return firstTime(mark, until);
+        }
+        if (unstored.putIfAbsent(mark, until) != null) {
+            return false;
+        }
+        if (store.read(sql -> shelf.wasSeen(sql, mark))) {
+            unstored.remove(mark);
+            return false;
+        }
+        Thread.ofVirtual().name("authority-assertion").start(() -> {
+            try {
+                store.transaction(sql -> shelf.firstTime(sql, mark, until));
+                unstored.remove(mark);
+            } catch (RuntimeException away) {
+                LOG.log(Level.DEBUG, "an assertion that stopped something is remembered in memory only", away);
+            }
+        });
+        return true;
     }
 
     private Answer<Agent> bySecret(Optional<String> id, Optional<String> secret) {

@@ -155,7 +155,8 @@ final class Endpoints {
     /** RFC 7009. A token that is not the caller's is left alone, and the answer does not tell. */
     Reply revoke(Ask ask) {
         Instant now = parts.now();
-        Answer<Agent> known = authenticated(ask, now);
+        Answer<Agent> known = unlessTooOften(
+                ask, now, parts.agents().authenticateToStop(ask.form(), ask.authorization(), address(ask.path()), now));
         if (!(known instanceof Answer.Ok<Agent>(var agent))) {
             return refused(known);
         }
@@ -220,7 +221,11 @@ final class Endpoints {
      * may share an address, behind a proxy all do, and a stranger there must not shut them out.
      */
     Answer<Agent> authenticated(Ask ask, Instant now) {
-        Answer<Agent> agent = parts.agents().authenticate(ask.form(), ask.authorization(), address(ask.path()), now);
+        return unlessTooOften(
+                ask, now, parts.agents().authenticate(ask.form(), ask.authorization(), address(ask.path()), now));
+    }
+
+    private Answer<Agent> unlessTooOften(Ask ask, Instant now, Answer<Agent> agent) {
         if (agent instanceof Answer.Ok<Agent>) {
             return agent;
         }

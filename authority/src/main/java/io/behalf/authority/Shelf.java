@@ -66,6 +66,14 @@ final class Shelf {
                 == 1;
     }
 
+    boolean wasSeen(Handle sql, String what) {
+        return sql.createQuery("select count(*) from seen where key = ?")
+                        .bind(0, Digests.sha256(what.getBytes(StandardCharsets.UTF_8)))
+                        .mapTo(Integer.class)
+                        .one()
+                > 0;
+    }
+
     void sweep(Handle sql, Instant now) {
         sql.createUpdate("delete from shelf where until <= ?")
                 .bind(0, now.toEpochMilli())

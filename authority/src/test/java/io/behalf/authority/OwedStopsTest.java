@@ -15,6 +15,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -206,6 +207,48 @@ class OwedStopsTest {
         assertSoon(() -> agent.post("/oauth/revoke", Map.of("token", got.text("refresh_token")))
                         .status()
                 == 200);
+    }
+
+    /** Its assertion cannot be remembered by the store, and is good once all the same. */
+    @Test
+    void agentEndsItsTaskByAnAssertionThatTheStoreCannotRemember() {
+        AgentSide.Got got = agent.exchange("alice", Map.of());
+        AgentSide.Got other = agent.exchange("bob", Map.of());
+        world.storeTakesNothing();
+        Map<String, String> once = Map.of(
+                "token",
+                got.text("refresh_token"),
+                "client_assertion",
+                agent.assertion(world.key("tickets"), Map.of()));
+
+        assertThat(agent.post("/oauth/revoke", once).error()).isEqualTo("temporarily_unavailable");
+
+        assertThat(stopped(got)).contains(Reason.TASK_ENDED);
+        assertThat(agent.post("/oauth/revoke", once).error()).isEqualTo("invalid_client");
+        world.storeTakesEverythingAgain();
+        String shown = once.get("client_assertion");
+        assertThat(agent.renew(other.text("refresh_token"), Map.of("client_assertion", shown))
+                        .error())
+                .isEqualTo("invalid_client");
+        assertThat(stopped(other)).isEmpty();
+        assertSoon(() -> agent.post("/oauth/revoke", Map.of("token", got.text("refresh_token")))
+                        .status()
+                == 200);
+    }
+
+    @Test
+    void anAssertionThatEndedATaskIsGoodForNothingElse() {
+        AgentSide.Got got = agent.exchange("alice", Map.of());
+        AgentSide.Got other = agent.exchange("bob", Map.of());
+        Map<String, String> shown = Map.of("client_assertion", agent.assertion(world.key("tickets"), Map.of()));
+        Map<String, String> end = new HashMap<>(shown);
+        end.put("token", got.text("refresh_token"));
+        assertThat(agent.post("/oauth/revoke", end).status()).isEqualTo(200);
+
+        assertThat(agent.renew(other.text("refresh_token"), shown).error()).isEqualTo("invalid_client");
+        assertSoon(() -> count("select count(*) from seen") >= 3);
+        world.restart();
+        assertThat(agent.renew(other.text("refresh_token"), shown).error()).isEqualTo("invalid_client");
     }
 
     /** The ledger has it, which is enough. */

@@ -177,6 +177,17 @@ final class World implements AutoCloseable {
         inStore("drop trigger no_stop", "drop trigger no_change", "drop trigger no_state");
     }
 
+    /** From now on it remembers no assertion either. */
+    void storeTakesNothing() {
+        storeTakesNoStops();
+        inStore("create trigger no_seen before insert on seen begin select raise(abort, 'no space'); end");
+    }
+
+    void storeTakesEverythingAgain() {
+        storeTakesStopsAgain();
+        inStore("drop trigger no_seen");
+    }
+
     private Authority open() {
         Authority opened = Authority.open(
                 config(),
