@@ -103,7 +103,7 @@ final class Http implements AutoCloseable {
             LOG.log(Level.WARNING, ask.path() + ": " + e.getMessage());
             LOG.log(Level.DEBUG, ask.path(), e);
             return unavailable();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) { // also one of the deep kind: whoever asked is told, and leaves the place
             LOG.log(Level.ERROR, ask.path() + " failed", e);
             return Reply.error(new OAuthError(Code.SERVER_ERROR, "The authority failed.", Optional.empty()));
         }

@@ -233,13 +233,12 @@ final class AgentWire {
                 && length.length() < 6
                 && length.matches("[0-9]+")
                 && Long.parseLong(length) <= MAX_DRAINED_BYTES;
-        if (refusal.retryAfterSeconds().isPresent()) { // the rest of the body is sent with the next attempt
-            headers.set(HttpHeaders.CONNECTION, "close");
-            Closing.afterGrace(request.connection());
-        } else if (brief && request.getHeader(HttpHeaders.EXPECT) == null) {
+        boolean again = refusal.retryAfterSeconds().isPresent(); // the rest of the body is sent with the next attempt
+        if (brief && !again && request.getHeader(HttpHeaders.EXPECT) == null) {
             request.handler(_ -> {});
         } else {
             headers.set(HttpHeaders.CONNECTION, "close");
+            Closing.afterGrace(request.connection()); // the HTTP layer would wait for the end of the body
         }
         request.resume();
     }

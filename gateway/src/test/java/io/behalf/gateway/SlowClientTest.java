@@ -45,10 +45,17 @@ class SlowClientTest {
         }
     }
 
-    @Test
-    void aHeadThatTricklesInIsNotWaitedForForEver() throws Exception {
-        try (World world = world(BRIEF);
+    /** The first of its connection, and the next one: neither begins its time anew with each byte. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aHeadThatTricklesInIsNotWaitedForForEver(boolean next) throws Exception {
+        try (World world = world(next ? new Connections.Limits(100, LONG, SHORT, LONG) : BRIEF);
                 Socket socket = new Socket(InetAddress.getLoopbackAddress(), world.port)) {
+            if (next) {
+                socket.getOutputStream()
+                        .write(world.request("GET", "/llm/nobody/v1/models", "", "")
+                                .getBytes(StandardCharsets.US_ASCII));
+            }
             long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
             boolean closed = false;
             while (!closed && System.nanoTime() < deadline) {
@@ -126,6 +133,23 @@ class SlowClientTest {
             wire.send(head.substring(0, head.length() - 99));
             assertThat(wire.receive().status()).isEqualTo(401);
             assertThat(wire.closed()).isTrue();
+        }
+    }
+
+    /** It was told that it is too long, and goes on sending it. */
+    @Test
+    void aBodyThatIsTooLongKeepsNoConnectionOpen() throws Exception {
+        try (World world = world(new Connections.Limits(100, LONG, LONG, LONG));
+                Wire wire = world.connect()) {
+            Thread sending = Thread.ofVirtual().unstarted(() -> drip(wire));
+            wire.send("POST " + CHAT + " HTTP/1.1\r\nHost: 127.0.0.1:" + world.port
+                    + "\r\nContent-Type: application/json\r\nContent-Length: 2000000000\r\n\r\n{");
+            Wire.Answer answer = wire.receive();
+            assertThat(answer.status()).isEqualTo(413);
+            assertThat(answer.header("connection")).contains("close");
+            sending.start();
+            assertThat(wire.closed()).isTrue();
+            sending.join();
         }
     }
 

@@ -433,7 +433,7 @@ final class Api implements AutoCloseable {
                         "The store cannot be used now, so nothing was done. See to the disk, then try again.");
             } catch (Stories.Unavailable away) {
                 write = () -> ProblemJson.answer(response, 503, String.valueOf(away.getMessage()));
-            } catch (Exception fault) {
+            } catch (Exception | Error fault) { // also one of the deep kind: whoever asked is told
                 LOG.log(Level.ERROR, request.method() + " " + ROOT + " failed", fault);
                 write = () -> ProblemJson.answer(response, 500, "The server failed; its log says how.");
             } finally {

@@ -1,16 +1,17 @@
 package io.behalf.server;
 
 import io.behalf.core.jose.Base64Url;
+import io.behalf.gateway.Closing;
+import io.behalf.gateway.Connections;
 import io.behalf.sdk.Answer;
 import io.behalf.sdk.ApprovalRequest;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpMethod;
-import io.vertx.core.http.HttpServer;
-import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.net.SocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -43,20 +44,24 @@ final class ApprovalListener {
     /** Requests that one wait makes: each visit needs one of its own, since the authority takes none twice (RFC 9126 §4). */
     static final int MOST_REQUESTS = 32;
 
-    static final int MAX_HEADER_BYTES = 16 << 10;
-    static final int MAX_TARGET_BYTES = 8 << 10;
+    /** A person's browser keeps a few; whoever else holds some makes room for it. */
+    static final Connections.Limits CONNECTIONS = Connections.Limits.of(FrontDoor.FEWEST);
 
     /** A request is not set out with so shortly before its end. */
     private static final Duration SPARE = Duration.ofSeconds(5);
+
+    /** What is being said to the browser when this is closed. */
+    private static final Duration LAST_WORDS = Duration.ofSeconds(1);
 
     private static final String LOOPBACK = "127.0.0.1";
     private static final String CALLBACK = "/callback";
     private static final int SECRET_BYTES = 32;
 
     private final Vertx vertx;
-    private final HttpServer server;
     private final String issuer;
     private final Clock clock;
+    private final FrontDoor door;
+    private final String deployment;
     private final String page = "/approve/" + secret();
     private final CompletableFuture<Requests> requests = new CompletableFuture<>();
     private final CompletableFuture<Came> came = new CompletableFuture<>();
@@ -100,22 +105,14 @@ final class ApprovalListener {
         }
     }
 
-    private ApprovalListener(Vertx vertx, HttpServer server, String issuer, Clock clock) {
+    /** @param issuer whose answers are waited for */
+    ApprovalListener(Vertx vertx, String issuer, Clock clock) {
         this.vertx = vertx;
-        this.server = server;
         this.issuer = issuer;
         this.clock = clock;
-    }
-
-    /** @param issuer whose answers are waited for */
-    static ApprovalListener open(Vertx vertx, String issuer, Clock clock) {
-        HttpServer server = vertx.createHttpServer(new HttpServerOptions()
-                .setMaxHeaderSize(MAX_HEADER_BYTES)
-                .setMaxInitialLineLength(MAX_TARGET_BYTES)
-                .setHttp2ClearTextEnabled(false));
-        ApprovalListener listener = new ApprovalListener(vertx, server, issuer, clock);
-        server.requestHandler(listener::handle).listen(0, LOOPBACK).await();
-        return listener;
+        this.door = new FrontDoor(
+                SocketAddress.inetSocketAddress(0, LOOPBACK), CONNECTIONS, () -> this::handle, () -> LAST_WORDS);
+        this.deployment = vertx.deployVerticle(door).await();
     }
 
     private static String secret() {
@@ -134,7 +131,7 @@ final class ApprovalListener {
     }
 
     private URI at(String path) {
-        return URI.create("http://" + LOOPBACK + ":" + server.actualPort() + path);
+        return URI.create("http://" + LOOPBACK + ":" + door.port() + path);
     }
 
     /**
@@ -157,14 +154,18 @@ final class ApprovalListener {
         }
     }
 
-    /** What is being said to the browser is said to its end. */
     void close() {
-        server.shutdown(1, TimeUnit.SECONDS).await();
+        vertx.undeploy(deployment).await();
     }
 
     private void handle(HttpServerRequest request) {
+        if (request.decoderResult().isFailure()) {
+            say(request, 400, "The request is not well-formed.");
+            Closing.soon(request.connection());
+            return;
+        }
         boolean here = request.method().equals(HttpMethod.GET)
-                && request.headers().getAll(HttpHeaders.HOST).equals(List.of(LOOPBACK + ":" + server.actualPort()))
+                && request.headers().getAll(HttpHeaders.HOST).equals(List.of(LOOPBACK + ":" + door.port()))
                 && requests.isDone();
         String path = request.path() == null ? "" : request.path();
         if (here && same(path, page)) {

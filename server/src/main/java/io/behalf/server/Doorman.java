@@ -21,8 +21,11 @@ import java.util.regex.Pattern;
  * names that name in {@code Host}; one that posts here from elsewhere names itself in {@code Origin}. Both are turned away.
  */
 final class Doorman {
-    /** For a body to arrive; the gateway has bounds of its own. */
-    static final Duration BODY_WITHIN = Duration.ofSeconds(30);
+    /**
+     * For a body to arrive, all of it: they are small, and behind a proxy all have one address, so that whoever sends half of
+     * one takes room from everybody else meanwhile. The gateway has bounds of its own.
+     */
+    static final Duration BODY_WITHIN = Duration.ofSeconds(5);
 
     /** As much as any of the pages and endpoints behind it takes. */
     static final int LARGEST_BODY = Math.max(Api.MAX_BODY, ServiceChains.MAX_BYTES);

@@ -81,7 +81,7 @@ record Run(
     // ---- the person's approval
 
     private ApprovalListener.Came.Approved approval(Vertx vertx, BehalfTask wanted) throws InterruptedException {
-        ApprovalListener listener = ApprovalListener.open(vertx, server.issuer(), Clock.systemUTC());
+        ApprovalListener listener = new ApprovalListener(vertx, server.issuer(), Clock.systemUTC());
         Supplier<Answer<ApprovalRequest>> request =
                 () -> authority.requestApproval(wanted, listener.redirect(), Optional.of(server.audience()));
         try {

@@ -11,6 +11,7 @@ import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -30,7 +31,7 @@ class ApprovalListenerTest {
 
     private final Vertx vertx = Vertx.vertx();
     private final TestClock clock = new TestClock();
-    private final ApprovalListener listener = ApprovalListener.open(vertx, ISSUER, clock);
+    private final ApprovalListener listener = new ApprovalListener(vertx, ISSUER, clock);
     private final AtomicInteger pushed = new AtomicInteger();
     private volatile boolean authorityAnswers = true;
     private CompletableFuture<Optional<ApprovalListener.Came>> came = new CompletableFuture<>();
@@ -206,6 +207,32 @@ class ApprovalListenerTest {
         assertThat(setOut())
                 .containsIgnoringCase("referrer-policy: no-referrer")
                 .containsIgnoringCase("cache-control: no-store");
+    }
+
+    @Test
+    void whoeverHoldsConnectionsMakesRoomForThePerson() throws IOException {
+        List<Socket> silent = new ArrayList<>();
+        try {
+            for (int i = 0; i < 2 * ApprovalListener.CONNECTIONS.most(); i++) {
+                silent.add(new Socket(
+                        InetAddress.getLoopbackAddress(), listener.redirect().getPort()));
+            }
+            assertTakesTheCode();
+            for (Socket one : silent.subList(0, ApprovalListener.CONNECTIONS.most())) {
+                one.setSoTimeout((int) PATIENCE.toMillis());
+                assertThat(one.getInputStream().read()).isNegative();
+            }
+        } finally {
+            for (Socket one : silent) {
+                one.close();
+            }
+        }
+    }
+
+    @Test
+    void whatIsNoRequestEndsItsConnection() {
+        assertThat(visit("GET", "/ and more", "HERE")).contains(" 400 Bad Request");
+        assertThat(came).isNotDone();
     }
 
     private String setOut() {
