@@ -5,9 +5,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * How many bytes of request bodies are held at once, by all who ask and by each of them. Each body has a bound of its own;
- * as many half-sent ones as there are connections would still be more than the heap. Thread-safe; a {@link Place} belongs
- * to one event loop.
+ * How many bytes of bodies are held at once, by all who ask and by each of them. Each body has a bound of its own; as many
+ * half-sent ones as there are connections would still be more than the heap. Thread-safe; a {@link Place} belongs to one
+ * event loop.
  */
 public final class BodyRoom {
     /**
@@ -15,6 +15,9 @@ public final class BodyRoom {
      * heap if it is long: what is counted here may take four times as much there.
      */
     static final int PART_FOR_CALLS = 8;
+
+    /** Of the heap, for what is kept of answers until it is whole. */
+    static final int PART_FOR_ANSWERS = 8;
 
     /** Of the heap, for whatever else is asked of a server; a form is held once more while it is taken apart. */
     public static final int PART_FOR_PAGES = 16;
@@ -83,6 +86,21 @@ public final class BodyRoom {
                 return false;
             }
             bytes += more;
+            return true;
+        }
+
+        /** Whether there is room for so many instead of those it holds; if not, it holds those still. */
+        public boolean hold(long now) {
+            if (left) {
+                return now == 0;
+            }
+            if (now > bytes) {
+                return take(now - bytes);
+            }
+            if (now < bytes) {
+                giveBack(bytes - now);
+                bytes = now;
+            }
             return true;
         }
 

@@ -51,6 +51,7 @@ final class CallFlow {
     private final OpenCalls open;
     private final Sessions sessions;
     private final BodyRoom bodies;
+    private final BodyRoom answers;
     private final GatewayConfig.Callers callers;
     private final Macs logMacs;
     private final Duration bodyWithin;
@@ -68,6 +69,7 @@ final class CallFlow {
             OpenCalls open,
             Sessions sessions,
             BodyRoom bodies,
+            BodyRoom answers,
             GatewayConfig config,
             Duration bodyWithin,
             Clock clock) {
@@ -82,6 +84,7 @@ final class CallFlow {
         this.open = open;
         this.sessions = sessions;
         this.bodies = bodies;
+        this.answers = answers;
         this.callers = config.callers();
         this.logMacs = new Macs(config.logKey());
         this.bodyWithin = bodyWithin;
@@ -321,6 +324,7 @@ final class CallFlow {
             return Future.succeededFuture();
         }
         cancelNamed(mine);
+        BodyRoom.Place kept = answers.place(Recorder.callerOf(intent.admitted.basis()));
         return trip.answer()
                 .compose(answer -> {
                     if (!begun(answer.head(), intent)) {
@@ -331,11 +335,12 @@ final class CallFlow {
                     mine.begin(answer.head());
                     agent.begin(answer.head(), intent);
                     Codec.Reading reading = intent.arrival.passage().codec().answerTo(intent.call(), answer.head());
-                    return answer.each(chunk -> inOrder(reading.next(chunk), mine, policy, agent))
+                    return answer.each(chunk -> inOrder(read(reading, chunk, kept), mine, policy, agent))
                             .compose(_ -> inOrder(reading.end(), mine, policy, agent));
                 })
                 .transform(over -> open.lost(mine, ending(over, mine)))
                 .transform(parted -> {
+                    kept.leave();
                     part(parted, mine, agent);
                     return Future.succeededFuture();
                 });
@@ -372,6 +377,16 @@ final class CallFlow {
             }
         }
         return true;
+    }
+
+    /** The next pieces, where there is room for what stays behind. */
+    private static List<Piece> read(Codec.Reading reading, Buffer chunk, BodyRoom.Place kept) {
+        List<Piece> pieces = reading.next(chunk);
+        if (!kept.hold(reading.held())) {
+            throw new Forwarder.UpstreamFault(
+                    "the gateway keeps as many bytes of answers as it can, of this agent's or of all");
+        }
+        return pieces;
     }
 
     private Future<Void> inOrder(List<Piece> pieces, OpenCall mine, Policy policy, AgentWire agent) {

@@ -56,6 +56,9 @@ public interface Codec {
     interface Reading {
         List<Piece> next(Buffer chunk);
 
+        /** Bytes that it keeps, since what they say is not whole yet. */
+        long held();
+
         /** Answers that end with their connection still yield their last piece here; one that broke off yields none. */
         List<Piece> end();
     }

@@ -263,7 +263,7 @@ final class Door {
         for (String parameter : query.split("[&;]", -1)) {
             int equals = parameter.indexOf('=');
             String name = equals < 0 ? parameter : parameter.substring(0, equals);
-            if (MethodOverride.named(name.replace('+', ' ')
+            if (Parameters.overrideMethod(name.replace('+', ' ')
                     .replace("%20", " ")
                     .replace("%5B", "[")
                     .replace("%5b", "["))) {

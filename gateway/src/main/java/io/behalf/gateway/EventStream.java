@@ -48,6 +48,11 @@ public final class EventStream {
         return frames;
     }
 
+    /** Bytes of the event that is not whole yet. */
+    public int held() {
+        return length;
+    }
+
     /** What is left when the stream ends: by the standard an incomplete event, which clients drop. */
     public byte[] rest() {
         byte[] rest = Arrays.copyOf(held, length);

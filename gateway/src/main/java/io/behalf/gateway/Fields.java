@@ -39,7 +39,8 @@ public final class Fields {
 
     /** Stands for a value of which two readers would find different ones. */
     enum Unclear {
-        OTHER_CASE
+        OTHER_CASE,
+        ANOTHER_NAME
     }
 
     /**
@@ -60,6 +61,17 @@ public final class Fields {
     /** The member, null where there is none; an {@link Unclear} where it is not the only one that could be meant. */
     public static @Nullable Object member(Map<?, ?> object, String name) {
         return unclear(object, Set.of(name)) ? Unclear.OTHER_CASE : object.get(name);
+    }
+
+    /** The parameter of a query or form, null where there is none; an {@link Unclear} where another may be taken for it. */
+    public static @Nullable Object parameter(Map<?, ?> query, String name) {
+        String folded = Parameters.folded(name);
+        for (Object key : query.keySet()) {
+            if (!key.equals(name) && Parameters.folded((String) key).equals(folded)) {
+                return Unclear.ANOTHER_NAME;
+            }
+        }
+        return query.get(name);
     }
 
     /** The value at an RFC 6901 pointer; null where there is none, an {@link Unclear} where two readers may differ. */

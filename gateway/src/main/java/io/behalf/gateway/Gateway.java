@@ -43,6 +43,7 @@ public final class Gateway {
     private final ProtectedResources resources;
     private final Sessions sessions;
     private final BodyRoom bodies;
+    private final BodyRoom answers;
     private final TurnedAway turnedAway = new TurnedAway();
     private final List<GatewayLoop> loops = new CopyOnWriteArrayList<>();
     private volatile Policy policy;
@@ -69,10 +70,11 @@ public final class Gateway {
                         config.routes().stream()
                                 .mapToLong(Route::maxRequestBytes)
                                 .max()
-                                .orElse(0)));
+                                .orElse(0)),
+                BodyRoom.ofHeap(BodyRoom.PART_FOR_ANSWERS, EventStream.MAX_EVENT_BYTES));
     }
 
-    Gateway(Vertx vertx, GatewayConfig config, Policy policy, Edges edges, BodyRoom bodies) {
+    Gateway(Vertx vertx, GatewayConfig config, Policy policy, Edges edges, BodyRoom bodies, BodyRoom answers) {
         this.vertx = vertx;
         this.config = config;
         this.policy = policy;
@@ -80,6 +82,7 @@ public final class Gateway {
         this.resources = new ProtectedResources(config);
         this.sessions = new Sessions(edges.clock());
         this.bodies = bodies;
+        this.answers = answers;
     }
 
     /**
@@ -130,7 +133,7 @@ public final class Gateway {
      */
     public Handler<HttpServerRequest> handler(Connections.Limits limits) {
         GatewayLoop loop = new GatewayLoop(
-                vertx, Loop.current(), config, limits, edges, () -> policy, sessions, bodies, turnedAway);
+                vertx, Loop.current(), config, limits, edges, () -> policy, sessions, bodies, answers, turnedAway);
         loops.add(loop);
         return request -> {
             String path = request.path();

@@ -54,6 +54,7 @@ final class GatewayLoop {
             Supplier<Policy> policies,
             Sessions sessions,
             BodyRoom bodies,
+            BodyRoom answers,
             TurnedAway turnedAway) {
         this.vertx = vertx;
         this.loop = loop;
@@ -78,6 +79,7 @@ final class GatewayLoop {
                 open,
                 sessions,
                 bodies,
+                answers,
                 config,
                 limits.body(),
                 edges.clock());

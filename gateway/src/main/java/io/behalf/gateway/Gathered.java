@@ -59,6 +59,11 @@ public final class Gathered implements Reading {
     }
 
     @Override
+    public long held() {
+        return kept.length();
+    }
+
+    @Override
     public List<Piece> end() {
         return List.of(overflowed ? Piece.Last.of(kept, Tally.NONE) : whole.apply(kept));
     }

@@ -72,6 +72,11 @@ public abstract class StreamReading implements Reading {
     }
 
     @Override
+    public long held() {
+        return stream.held();
+    }
+
+    @Override
     public List<Piece> end() {
         if (ended || !mayEnd) {
             return List.of();

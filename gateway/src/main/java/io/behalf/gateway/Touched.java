@@ -24,6 +24,9 @@ public record Touched(List<String> resources, boolean complete, Map<String, Stri
 
     private static final int MAX_VALUE = 1_024;
 
+    /** A path from the root, on a drive, or an address: put together with what stands before it, it is itself. */
+    private static final Pattern ABSOLUTE = Pattern.compile("/|[A-Za-z][A-Za-z0-9+.-]*:/");
+
     /** An encoded dot, slash, backslash or percent: who resolves a name may decode it first, and take "%2e%2e" for "..". */
     private static final Pattern ENCODED = Pattern.compile("%(?:2e|2f|5c|25)", Pattern.CASE_INSENSITIVE);
 
@@ -36,7 +39,9 @@ public record Touched(List<String> resources, boolean complete, Map<String, Stri
         boolean complete = true;
         for (Route.Resource rule : rules) {
             List<String> values = new ArrayList<>();
-            if (!collect(lookup.apply(rule.value()), values) || values.stream().anyMatch(Touched::readTwoWays)) {
+            if (!collect(lookup.apply(rule.value()), values)
+                    || values.stream()
+                            .anyMatch(value -> readTwoWays(value, !rule.prefix().isEmpty()))) {
                 return unclear("a resource");
             }
             complete &= !values.isEmpty();
@@ -86,8 +91,12 @@ public record Touched(List<String> resources, boolean complete, Map<String, Stri
                 && BigDecimal.valueOf(read).compareTo(new BigDecimal(number.toString())) == 0;
     }
 
-    /** A name that a service may resolve to another than the one that was decided on. */
-    private static boolean readTwoWays(String value) {
+    /**
+     * A name that a service may resolve to another than the one that was decided on.
+     *
+     * @param below whether it is taken to lie below a prefix, which an absolute one replaces
+     */
+    private static boolean readTwoWays(String value, boolean below) {
         if (value.isEmpty() || value.length() > MAX_VALUE || value.indexOf('\\') >= 0 || value.indexOf('*') >= 0) {
             return true;
         }
@@ -95,10 +104,14 @@ public record Touched(List<String> resources, boolean complete, Map<String, Stri
                 || ENCODED.matcher(value).find()) {
             return true;
         }
+        if (below && ABSOLUTE.matcher(value).lookingAt()) {
+            return true;
+        }
         boolean first = true;
         int scheme = value.indexOf("://");
         for (String segment : value.substring(scheme < 0 ? 0 : scheme + 3).split("/", -1)) {
-            if (segment.equals(".") || segment.equals("..") || (segment.isEmpty() && !first)) {
+            String plain = segment.split(";", 2)[0]; // what follows is a parameter to some (RFC 3986 §3.3)
+            if (plain.equals(".") || plain.equals("..") || (segment.isEmpty() && !first)) {
                 return true;
             }
             first = false;

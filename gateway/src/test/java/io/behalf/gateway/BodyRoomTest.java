@@ -27,7 +27,7 @@ class BodyRoomTest {
 
     @BeforeEach
     void open() throws Exception {
-        world = new World(new BodyRoom(2 * SHARE, SHARE));
+        world = new World(new BodyRoom(2 * SHARE, SHARE), new BodyRoom(2 * SHARE, SHARE));
         world.upstream.answersJson("{\"choices\":[]}");
         greedy = world.delegation();
         other = Delegations.by(world.delegation(), List.of("other-agent"));
@@ -84,6 +84,37 @@ class BodyRoomTest {
             world.await(AuditRecord.Intent.class, _ -> true);
         }
         awaitHeld(0);
+    }
+
+    /** What an answer says is known when it is whole; until then it is kept, by this agent and by all. */
+    @Test
+    void answersOfOneAgentHaveABoundWhileAnotherIsServed() throws Exception {
+        String large = "{\"a\":\"" + "x".repeat(3 * HALF) + "\"}";
+        world.upstream.answers((_, response) -> response.putHeader("content-type", "application/json")
+                .setChunked(true)
+                .write(large));
+        Wire.Answer cut = world.post(greedy, CHAT, CALL);
+        assertThat(cut.status()).isEqualTo(502);
+        assertThat(cut.body()).contains("upstream_unavailable");
+        assertThat(world.outcome().outcome().reason()).contains("upstream_unavailable");
+        world.upstream.answersJson("{\"a\":1}");
+        assertThat(world.post(other, CHAT, CALL).status()).isEqualTo(200);
+        assertThat(world.post(greedy, CHAT, CALL).status()).isEqualTo(200);
+        assertThat(world.answers.held()).isZero();
+    }
+
+    @Test
+    void aPlaceHoldsMoreAndLess() {
+        BodyRoom room = new BodyRoom(10, 6);
+        BodyRoom.Place one = room.place("a");
+        assertThat(one.hold(6)).isTrue();
+        assertThat(one.hold(7)).isFalse();
+        assertThat(room.held()).isEqualTo(6);
+        assertThat(one.hold(2)).isTrue();
+        assertThat(room.held()).isEqualTo(2);
+        one.leave();
+        assertThat(one.hold(1)).isFalse();
+        assertThat(room.held()).isZero();
     }
 
     @Test

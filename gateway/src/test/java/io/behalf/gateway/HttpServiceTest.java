@@ -135,7 +135,14 @@ class HttpServiceTest {
                 "/tickets?segment=enterprise&segment=private",
                 "/tickets?segment=enterprise&Segment=private",
                 "/tickets?SEGMENT=enterprise",
-                "/tickets?segment=%ff"
+                "/tickets?segment=%ff",
+                "/tickets?segment=enterprise&segment[]=private",
+                "/tickets?segment=enterprise&segment%5B%5D=private",
+                "/tickets?segment=enterprise&segment[x]=private",
+                "/tickets?segment=enterprise&+segment=private",
+                "/tickets?segment=enterprise&%20segment=private",
+                "/tickets?segment=enterprise&segment%00=private",
+                "/tickets?segment=enterprise&x=1;segment=private"
             })
     void refusesAQueryThatCanBeReadInTwoWays(String path) throws Exception {
         Wire.Answer answer = world.get(delegation, "/http/tickets" + path);
@@ -251,6 +258,29 @@ class HttpServiceTest {
         }
     }
 
+    /** Put together with what stands before it, it would be itself. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "/etc/passwd",
+                "file:///etc/passwd",
+                "FILE:/etc/passwd",
+                "https://elsewhere.example/",
+                "C:/x",
+                "..;/x",
+                "a/..;v=1/x"
+            })
+    void refusesAnAbsoluteValueBelowAPrefix(String from) throws Exception {
+        try (World moving = new World(HttpServiceTest::moving)) {
+            moving.upstream.answersJson("{}");
+            Wire.Answer answer = move(moving, "/a", "Content-Type: application/json", "{\"from\":\"" + from + "\"}");
+            assertThat(answer.json().get("reason")).isEqualTo("request_malformed");
+            assertThat(move(moving, "/a", "Content-Type: application/json", "{\"from\":\"corp:alice;x/y\"}")
+                            .status())
+                    .isEqualTo(200);
+        }
+    }
+
     @Test
     void recordsWhatIsKnownOfTheResourcesAlthoughNotAll() throws Exception {
         try (World plain = new World(HttpServiceTest::moving)) {
@@ -295,18 +325,48 @@ class HttpServiceTest {
                 world.request("POST", where, world.credentials(mover, "POST", where) + type.strip() + "\r\n", body));
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "Content-Type: application/x-www-form-urlencoded | From=vip",
+                "Content-Type: application/x-www-form-urlencoded | a=b&from[]=vip",
+                "X-Nothing: said | from=vip",
+                "Content-Type: application/json | {\"from\":\"vip\"}"
+            })
+    void refusesABodyThatHasAgainWhatItsQueryDecides(String type, String body) throws Exception {
+        try (World asking = new World(HttpServiceTest::moving)) {
+            asking.upstream.answersJson("{}");
+            assertThat(move(asking, "?from=b", type, body).json().get("reason")).isEqualTo("request_malformed");
+            assertThat(move(asking, "?from=b", type, body.replace("rom", "or")).status())
+                    .isEqualTo(200);
+            assertThat(asking.records(AuditRecord.Intent.class)
+                            .getFirst()
+                            .call()
+                            .resources())
+                    .containsExactly("c/b");
+        }
+    }
+
     private static Route moving(Route route) {
         return route.kind() instanceof Route.Http
                 ? Route.of(
                         route.name(),
-                        new Route.Http(List.of(new Route.Operation(
-                                "POST",
-                                "/c/{id}",
-                                "move",
-                                List.of(
-                                        new Route.Resource("c/", new Route.Value.PathPart("id")),
-                                        new Route.Resource("c/", new Route.Value.Pointer("/from"))),
-                                Map.of("amount", new Route.Value.Pointer("/amount"))))),
+                        new Route.Http(List.of(
+                                new Route.Operation(
+                                        "POST",
+                                        "/c",
+                                        "move",
+                                        List.of(new Route.Resource("c/", new Route.Value.QueryPart("from"))),
+                                        Map.of()),
+                                new Route.Operation(
+                                        "POST",
+                                        "/c/{id}",
+                                        "move",
+                                        List.of(
+                                                new Route.Resource("c/", new Route.Value.PathPart("id")),
+                                                new Route.Resource("c/", new Route.Value.Pointer("/from"))),
+                                        Map.of("amount", new Route.Value.Pointer("/amount"))))),
                         route.service(),
                         route.upstream(),
                         new Route.Credential.None())

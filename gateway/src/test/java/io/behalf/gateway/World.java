@@ -89,6 +89,9 @@ final class World implements AutoCloseable {
     final Gateway gateway;
     final int port;
     final BodyRoom bodies;
+    /** For what is kept of answers. */
+    final BodyRoom answers;
+
     private final Connections.Limits limits;
     private final List<Supplier<Future<Integer>>> connections = new CopyOnWriteArrayList<>();
     private final String base;
@@ -111,16 +114,32 @@ final class World implements AutoCloseable {
 
     /** @param limits of each of the two event loops */
     World(UnaryOperator<Route> change, PolicySource policy, Connections.Limits limits) throws Exception {
-        this(change, policy, limits, BodyRoom.ofHeap(BodyRoom.PART_FOR_CALLS, Route.MAX_REQUEST_BYTES));
+        this(
+                change,
+                policy,
+                limits,
+                BodyRoom.ofHeap(BodyRoom.PART_FOR_CALLS, Route.MAX_REQUEST_BYTES),
+                BodyRoom.ofHeap(BodyRoom.PART_FOR_ANSWERS, EventStream.MAX_EVENT_BYTES));
     }
 
-    World(BodyRoom bodies) throws Exception {
-        this(UnaryOperator.identity(), PolicySource.BUILT_IN, Connections.Limits.of(Connections.Limits.MOST), bodies);
+    World(BodyRoom bodies, BodyRoom answers) throws Exception {
+        this(
+                UnaryOperator.identity(),
+                PolicySource.BUILT_IN,
+                Connections.Limits.of(Connections.Limits.MOST),
+                bodies,
+                answers);
     }
 
-    private World(UnaryOperator<Route> change, PolicySource policy, Connections.Limits limits, BodyRoom bodies)
+    private World(
+            UnaryOperator<Route> change,
+            PolicySource policy,
+            Connections.Limits limits,
+            BodyRoom bodies,
+            BodyRoom answers)
             throws Exception {
         this.bodies = bodies;
+        this.answers = answers;
         this.limits = limits;
         upstream = new FakeUpstream(vertx);
         port = freePort();
@@ -152,7 +171,8 @@ final class World implements AutoCloseable {
                         new Minting(),
                         ledger,
                         Clock.systemUTC()),
-                bodies);
+                bodies,
+                answers);
         for (int loop = 0; loop < 2; loop++) {
             vertx.deployVerticle(new Server())
                     .toCompletionStage()

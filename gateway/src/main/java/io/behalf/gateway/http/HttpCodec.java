@@ -10,7 +10,7 @@ import io.behalf.gateway.Codec;
 import io.behalf.gateway.Fields;
 import io.behalf.gateway.Head;
 import io.behalf.gateway.Inbound;
-import io.behalf.gateway.MethodOverride;
+import io.behalf.gateway.Parameters;
 import io.behalf.gateway.ProblemDetails;
 import io.behalf.gateway.Route;
 import io.behalf.gateway.Touched;
@@ -20,6 +20,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +39,8 @@ public final class HttpCodec implements Codec {
             "link",
             "allow",
             "last-event-id");
+
+    private static final String METHOD_OVERRIDDEN = "a method cannot be overridden";
 
     private final List<OperationPath> operations;
 
@@ -61,25 +65,55 @@ public final class HttpCodec implements Codec {
         if (query == null) {
             return malformed("its query has a parameter twice, or one that is not well-formed");
         }
+        Set<String> decisive = decisiveParameters(matched.operation);
+        if (head.query().indexOf(';') >= 0 && !decisive.isEmpty()) {
+            return malformed("some take a semicolon in its query for the beginning of another parameter");
+        }
         if (body.length() == 0) {
             return asked(head, matched, query, null);
         }
         if (!head.saysJson()) {
-            return decidesByBody(matched.operation)
-                    ? malformed("its body must be application/json, as what it names is decided on")
-                    : overridden(head, body)
-                            ? malformed("a method cannot be overridden")
-                            : asked(head, matched, query, null);
+            if (decidesByBody(matched.operation)) {
+                return malformed("its body must be application/json, as what it names is decided on");
+            }
+            if (head.saysMultipart() && Parameters.overrideMethodInParts(body)) {
+                return malformed(METHOD_OVERRIDDEN);
+            }
+            Stream<String> names = head.saysForm() ? PercentDecoding.names(body.toString()) : Stream.empty();
+            return misread(names, decisive).orElseGet(() -> asked(head, matched, query, null));
         }
         try {
             @Nullable Object json = Json.read(body.getBytes());
-            return json instanceof Map<?, ?> members
-                            && members.keySet().stream().anyMatch(name -> MethodOverride.named((String) name))
-                    ? malformed("a method cannot be overridden")
-                    : asked(head, matched, query, json);
+            Stream<String> names = json instanceof Map<?, ?> members
+                    ? members.keySet().stream().map(String.class::cast)
+                    : Stream.empty();
+            return misread(names, decisive).orElseGet(() -> asked(head, matched, query, json));
         } catch (Json.Malformed notJson) {
             return malformed("its body is not JSON with each member once");
         }
+    }
+
+    /** Whether the body has a name that services take for something other than the body's. */
+    private static Optional<Checked<Asked>> misread(Stream<String> names, Set<String> decisive) {
+        Set<String> folded = names.map(Parameters::folded).collect(Collectors.toSet());
+        if (folded.stream().anyMatch(Parameters::overrideMethod)) {
+            return Optional.of(malformed(METHOD_OVERRIDDEN));
+        }
+        folded.retainAll(decisive);
+        return folded.isEmpty()
+                ? Optional.empty()
+                : Optional.of(malformed("its body has a parameter again that is decided on in its query"));
+    }
+
+    /** Parameters of the query that are decided on, as services may read their names. */
+    private static Set<String> decisiveParameters(Route.Operation operation) {
+        return Stream.concat(
+                        operation.resources().stream().map(Route.Resource::value),
+                        operation.attributes().values().stream())
+                .flatMap(value -> value instanceof Route.Value.QueryPart(String name)
+                        ? Stream.of(Parameters.folded(name))
+                        : Stream.empty())
+                .collect(Collectors.toSet());
     }
 
     /** Services exist that take a body for JSON whatever it is said to be. */
@@ -88,12 +122,6 @@ public final class HttpCodec implements Codec {
                 || operation.resources().stream()
                         .map(Route.Resource::value)
                         .anyMatch(Route.Value.Pointer.class::isInstance);
-    }
-
-    private static boolean overridden(Head head, Buffer body) {
-        return head.saysMultipart()
-                ? MethodOverride.inParts(body)
-                : head.saysForm() && PercentDecoding.names(body.toString()).anyMatch(MethodOverride::named);
     }
 
     private static Checked<Asked> asked(Head head, Matched matched, Map<String, String> query, @Nullable Object json) {
@@ -119,7 +147,7 @@ public final class HttpCodec implements Codec {
             Route.Value where, Map<String, String> parts, Map<String, String> query, @Nullable Object json) {
         return switch (where) {
             case Route.Value.PathPart(String name) -> parts.get(name);
-            case Route.Value.QueryPart(String name) -> Fields.member(query, name);
+            case Route.Value.QueryPart(String name) -> Fields.parameter(query, name);
             case Route.Value.Pointer(String pointer) -> Fields.at(json, pointer);
         };
     }

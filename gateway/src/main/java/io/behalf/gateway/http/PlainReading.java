@@ -32,6 +32,11 @@ final class PlainReading implements Reading {
     }
 
     @Override
+    public long held() {
+        return held.length();
+    }
+
+    @Override
     public List<Piece> end() {
         return List.of(Piece.Last.of(held, Tally.NONE));
     }

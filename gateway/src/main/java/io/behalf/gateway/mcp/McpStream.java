@@ -68,6 +68,11 @@ final class McpStream implements Reading {
     }
 
     @Override
+    public long held() {
+        return stream.held();
+    }
+
+    @Override
     public List<Piece> end() {
         return List.of();
     }
