@@ -291,9 +291,7 @@ final class Recorder {
         if (call.route().credential() instanceof Route.Credential.Caller
                 && arrival.own().isPresent()) {
             List<String> more = new ArrayList<>(resources);
-            String digest = HexFormat.of()
-                    .formatHex(Presentation.sha256(arrival.own().get().secret()));
-            more.add("credential-sha256:" + digest);
+            more.add("credential-mac:" + macs.of(arrival.own().get().secret())); // it may be a password
             return more;
         }
         return resources;

@@ -395,6 +395,29 @@ class HttpServiceTest {
         assertThat(world.upstream.received()).hasSize(1);
     }
 
+    /** It may be a password, and a plain hash of one can be tried out by whoever reads the ledger. */
+    @Test
+    void keepsTheCallersOwnCredentialAsAKeyedHash() throws Exception {
+        try (World own = new World(route -> route.kind() instanceof Route.Http
+                ? Route.of(route.name(), route.kind(), route.service(), route.upstream(), new Route.Credential.Caller())
+                : route)) {
+            own.upstream.answersJson("{}");
+            Delegation reader = own.delegation();
+            String path = "/http/tickets/tickets/4711";
+            String token = own.token(reader);
+            own.send(own.request(
+                    "GET",
+                    path,
+                    "X-Behalf-Delegation: " + token + "\r\nDPoP: " + own.proof(token, "GET", path)
+                            + "\r\nAuthorization: Basic dXNlcjpwYXNz\r\n",
+                    ""));
+            assertThat(own.upstream.received().getFirst().headers().get("authorization"))
+                    .isEqualTo("Basic dXNlcjpwYXNz");
+            assertThat(own.records(AuditRecord.Intent.class).getFirst().call().resources())
+                    .containsExactly("tickets/4711", "credential-mac:" + new Macs(World.MAC_KEY).of("dXNlcjpwYXNz"));
+        }
+    }
+
     @Test
     void keepsResourcesOfARegulatedServiceAsKeyedHashes() throws Exception {
         try (World regulated = new World(route -> route.withRegulated(true))) {

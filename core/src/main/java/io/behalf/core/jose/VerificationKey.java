@@ -28,6 +28,9 @@ public final class VerificationKey {
 
     public static final int MAX_RSA_BITS = 8192;
 
+    /** Of the public exponent: with one as long as the modulus a check takes a thousand times as long. */
+    public static final int MAX_RSA_EXPONENT_BITS = 32;
+
     /** RFC 8410 §4: what precedes the 32 bytes of an Ed25519 key in its SubjectPublicKeyInfo. */
     private static final byte[] ED25519_PREFIX = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0};
 
@@ -154,11 +157,13 @@ public final class VerificationKey {
         }
         if (jwk instanceof RSAKey rsa) {
             int bits = rsa.getModulus().decodeToBigInteger().bitLength();
-            if (bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS) {
+            int exponentBits = rsa.getPublicExponent().decodeToBigInteger().bitLength();
+            if (bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS && exponentBits <= MAX_RSA_EXPONENT_BITS) {
                 return SignatureAlgorithm.RS256;
             }
         }
-        throw new Json.Malformed("the key is neither EC P-256, RSA of 2048 to 8192 bits, nor Ed25519", null);
+        throw new Json.Malformed(
+                "the key is neither EC P-256, RSA of 2048 to 8192 bits with a usual exponent, nor Ed25519", null);
     }
 
     private static byte[] subjectPublicKeyInfo(JWK jwk) throws JOSEException {

@@ -95,6 +95,25 @@ final class KeysTest {
         assertMalformed(with(ec, "x", null));
     }
 
+    /** Somebody else's key must not cost more than a usual one. */
+    @Test
+    void refusesAnExponentThatTakesLong() throws Exception {
+        Map<String, @Nullable Object> usual = rsa("AQAB");
+        assertThat(VerificationKey.fromJwk(usual).algorithm()).isEqualTo(SignatureAlgorithm.RS256);
+        assertMalformed(rsa(String.valueOf(usual.get("n"))));
+    }
+
+    private static Map<String, @Nullable Object> rsa(String exponent) {
+        byte[] modulus = new byte[256];
+        modulus[0] = (byte) 0x80;
+        modulus[255] = 1;
+        Map<String, @Nullable Object> jwk = new HashMap<>();
+        jwk.put("kty", "RSA");
+        jwk.put("n", Base64Url.encode(modulus));
+        jwk.put("e", exponent);
+        return jwk;
+    }
+
     @Test
     void readsOnlyTheOneTextOfABase64urlValue() throws Exception {
         assertThat(Base64Url.decode("AQID")).containsExactly(1, 2, 3);
