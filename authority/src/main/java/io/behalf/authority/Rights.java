@@ -51,7 +51,7 @@ final class Rights {
             AuthorityConfig.Provider provider, Map<String, ? extends @Nullable Object> claims) {
         Set<String> names = new LinkedHashSet<>(ALWAYS_KEPT);
         if (provider.rights() instanceof AuthorityConfig.Rights.ByClaims(var rules)) {
-            rules.forEach(rule -> names.add(top(rule.claim())));
+            rules.forEach(rule -> names.add(claims.containsKey(rule.claim()) ? rule.claim() : top(rule.claim())));
         }
         Map<String, @Nullable Object> out = new LinkedHashMap<>();
         for (String name : names) {
@@ -75,7 +75,7 @@ final class Rights {
 
     private static String top(String path) {
         int dot = path.indexOf('.');
-        return dot < 0 || path.contains("://") ? path : path.substring(0, dot);
+        return dot < 0 ? path : path.substring(0, dot);
     }
 
     /** As canonical JSON can hold it: no fractions. */

@@ -32,6 +32,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A provider over real HTTP that does everything wrong that one can do. */
 class ProvidersTest {
@@ -234,6 +236,20 @@ class ProvidersTest {
                 .contains(Scope.NONE);
         assertThat(Rights.of(provider, Map.of("realm_access", "support"))).contains(Scope.NONE);
         assertThat(Rights.facts(provider, claims)).containsOnlyKeys("realm_access");
+    }
+
+    /** At each renewal they are asked again, of what was kept. */
+    @ParameterizedTest
+    @ValueSource(strings = {"example.com/roles", "https://example.com/roles", "roles", "realm.roles"})
+    void keepsTheClaimThatItsRulesRead(String path) {
+        Scope tickets = Scope.of(Permission.of("tickets", List.of("read")));
+        AuthorityConfig.Provider provider = provider(new AuthorityConfig.Rights.ByClaims(
+                List.of(new AuthorityConfig.Rights.Rule(path, "support", tickets))));
+        Map<String, @Nullable Object> claims = path.startsWith("realm")
+                ? Map.of("realm", Map.of("roles", List.of("support")))
+                : Map.of(path, List.of("support"));
+
+        assertThat(Rights.of(provider, Rights.facts(provider, claims))).contains(tickets);
     }
 
     private Providers providers() {
