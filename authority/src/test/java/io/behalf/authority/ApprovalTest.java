@@ -2,6 +2,10 @@ package io.behalf.authority;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.behalf.authority.AuthorityConfig.Action;
+import io.behalf.authority.AuthorityConfig.Risk;
+import io.behalf.core.delegation.Permission;
+import io.behalf.core.delegation.Scope;
 import io.behalf.core.delegation.TaskId;
 import io.behalf.core.jose.CompactJws;
 import io.behalf.core.jose.SignatureAlgorithm;
@@ -140,15 +144,27 @@ class ApprovalTest {
     /** What is in it is in it, by whatever name it is asked for. */
     @Test
     void anythingIsAsRiskyAsTheRiskiestOfIt() {
-        String anything = TASK.replace("\"read\",\"search\"", "\"*\"");
-        toPage(push(Map.of("authorization_details", anything)), "alice");
-        assertThat(browser.html())
-                .contains("This can do harm")
-                .contains("Anything at the ticket system, among it: Delete tickets; Search tickets")
-                .contains("touches ticket titles");
-        browser.submit("decision", "approve", "permission", "0");
+        ApprovalText text = new ApprovalText(Map.of(
+                "crm",
+                new AuthorityConfig.Service(
+                        Map.of("en", "the customers"),
+                        false,
+                        Map.of(
+                                "read",
+                                new Action(Map.of("en", "Read customers"), Risk.LOW, Map.of("en", "names")),
+                                "write",
+                                new Action(Map.of("en", "Change customers"), Risk.HIGH, Map.of())))));
 
-        assertThat(browser.html()).contains("Development sign-in");
+        ApprovalText.Item anything =
+                text.items(Scope.of(Permission.of("crm", List.of("*")))).getFirst();
+
+        assertThat(anything.risk()).isEqualTo(Risk.HIGH);
+        assertThat(anything.line())
+                .isEqualTo("Anything at the customers, among it: Read customers; Change customers, touching names");
+        ApprovalText.Item unknown =
+                text.items(Scope.of(Permission.of("mail", List.of("*")))).getFirst();
+        assertThat(unknown.risk()).isEqualTo(Risk.MEDIUM);
+        assertThat(unknown.line()).isEqualTo("Anything at mail");
     }
 
     @Test
