@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param reach how it is held against the scope
  * @param session MCP session that it names
  * @param cancels the running call whose answer is not wanted any more
+ * @param because what in the request makes it this action, where one cannot tell by the action alone
  */
 public record Asked(
         String action,
@@ -30,7 +31,8 @@ public record Asked(
         Optional<String> session,
         Reach reach,
         Loss loss,
-        Optional<CallKey> cancels) {
+        Optional<CallKey> cancels,
+        Optional<String> because) {
     public Asked {
         resources = List.copyOf(resources);
         attributes = Map.copyOf(attributes);
@@ -51,6 +53,7 @@ public record Asked(
                 Optional.empty(),
                 Reach.ACTION,
                 Loss.ENDS,
+                Optional.empty(),
                 Optional.empty());
     }
 
@@ -64,7 +67,20 @@ public record Asked(
 
     private Asked touching(List<String> which, boolean all, Map<String, String> known) {
         return new Asked(
-                action, which, all, known, model, tool, toolCallId, arguments, key, session, reach, loss, cancels);
+                action,
+                which,
+                all,
+                known,
+                model,
+                tool,
+                toolCallId,
+                arguments,
+                key,
+                session,
+                reach,
+                loss,
+                cancels,
+                because);
     }
 
     public Asked ofModel(String name) {
@@ -81,7 +97,8 @@ public record Asked(
                 session,
                 reach,
                 loss,
-                cancels);
+                cancels,
+                because);
     }
 
     public Asked ofTool(String name, Optional<String> callId, Optional<Buffer> given) {
@@ -98,7 +115,8 @@ public record Asked(
                 session,
                 reach,
                 loss,
-                cancels);
+                cancels,
+                because);
     }
 
     public Asked inSession(Optional<String> id) {
@@ -115,7 +133,8 @@ public record Asked(
                 id,
                 reach,
                 loss,
-                cancels);
+                cancels,
+                because);
     }
 
     public Asked answeredUnder(CallKey under, Loss onLoss) {
@@ -132,7 +151,8 @@ public record Asked(
                 session,
                 reach,
                 onLoss,
-                cancels);
+                cancels,
+                because);
     }
 
     public Asked cancelling(CallKey which) {
@@ -149,7 +169,8 @@ public record Asked(
                 session,
                 reach,
                 loss,
-                Optional.of(which));
+                Optional.of(which),
+                because);
     }
 
     public Asked reaching(Reach how) {
@@ -166,7 +187,26 @@ public record Asked(
                 session,
                 how,
                 loss,
-                cancels);
+                cancels,
+                because);
+    }
+
+    public Asked because(String found) {
+        return new Asked(
+                action,
+                resources,
+                complete,
+                attributes,
+                model,
+                tool,
+                toolCallId,
+                arguments,
+                key,
+                session,
+                reach,
+                loss,
+                cancels,
+                Optional.of(found));
     }
 
     /** How a request is held against the scope. */

@@ -196,8 +196,8 @@ final class OpenCall {
         asked.addAll(seen.asked());
         for (Tally.Planned plan : seen.planned()) {
             Optional<String> argumentsMac = plan.arguments().map(arguments -> macs.of(arguments));
-            toolCalls.add(new ToolCall(plan.id(), plan.name(), argumentsMac));
-            if (intent.admitted.basis() instanceof Basis.Delegated d) {
+            toolCalls.add(plan.recorded(argumentsMac));
+            if (!plan.byProvider() && intent.admitted.basis() instanceof Basis.Delegated d) {
                 d.task().plans().add(intent.record, plan.id(), plan.name(), argumentsMac);
             }
         }

@@ -1,5 +1,6 @@
 package io.behalf.gateway;
 
+import io.behalf.core.record.AuditRecord.ToolCall;
 import io.behalf.core.record.AuditRecord.Usage;
 import io.behalf.core.record.RecordEncoder;
 import io.vertx.core.buffer.Buffer;
@@ -67,11 +68,16 @@ public record Tally(@Nullable Usage usage, List<Planned> planned, List<String> a
      * A tool call that a model's reply planned, its id and name as they would stand in a record: a reply may make them long.
      *
      * @param arguments as an RFC 8785 form, or as sent where they are no JSON; empty where they are longer than is kept
+     * @param byProvider whether the provider calls the tool itself, so that no call of the agent's carries it out
      */
-    public record Planned(String id, String name, Optional<Buffer> arguments) {
+    public record Planned(String id, String name, Optional<Buffer> arguments, boolean byProvider) {
         public Planned {
             id = RecordEncoder.bounded(id);
             name = RecordEncoder.bounded(name);
+        }
+
+        ToolCall recorded(Optional<String> argumentsMac) {
+            return byProvider ? ToolCall.byProvider(id, name, argumentsMac) : ToolCall.byAgent(id, name, argumentsMac);
         }
     }
 }

@@ -77,8 +77,10 @@ final class DemoText {
                 .map(TaskStory.Planned::number)
                 .filter(OptionalInt::isPresent)
                 .ifPresent(number -> notes.add("planned by #" + number.getAsInt()));
-        int plans = call.ending() instanceof TaskStory.Ending.Ended(var _, var _, var _, AuditRecord.Ended ended)
-                ? ended.toolCalls().size()
+        long plans = call.ending() instanceof TaskStory.Ending.Ended(var _, var _, var _, AuditRecord.Ended ended)
+                ? ended.toolCalls().stream()
+                        .filter(made -> !made.madeByProvider())
+                        .count()
                 : 0;
         if (plans > 0) {
             notes.add("plans " + plans + " tool calls");

@@ -11,6 +11,7 @@ import io.behalf.core.record.AuditRecord.Ended;
 import io.behalf.core.record.AuditRecord.PlannedBy;
 import io.behalf.core.record.AuditRecord.Sent;
 import io.behalf.core.record.AuditRecord.Surface;
+import io.behalf.core.record.AuditRecord.ToolCall;
 import io.behalf.server.TaskStory.Agent;
 import io.behalf.server.TaskStory.Approval;
 import io.behalf.server.TaskStory.Called;
@@ -346,12 +347,8 @@ final class StoryText {
             parts.add("it may have reached the service");
         }
         outcome.usage().ifPresent(usage -> parts.add(usage.inputTokens() + " + " + usage.outputTokens() + " tokens"));
-        if (!outcome.toolCalls().isEmpty()) {
-            parts.add("plans " + count(outcome.toolCalls().size(), "tool call") + ": "
-                    + shown(outcome.toolCalls().stream()
-                            .map(call -> call.name())
-                            .toList()));
-        }
+        calls(outcome, false).ifPresent(names -> parts.add("plans " + names));
+        calls(outcome, true).ifPresent(names -> parts.add("the provider itself made " + names));
         outcome.plan()
                 .filter(plan -> plan.outside() > 0)
                 .ifPresent(plan -> parts.add(plan.outside() + " of " + plan.checked() + " planned outside the scope"));
@@ -364,6 +361,14 @@ final class StoryText {
         parts.add(count(outcome.bytes(), "byte"));
         parts.add(outcome.millis() + " ms");
         return parts;
+    }
+
+    private static Optional<String> calls(Ended outcome, boolean madeByProvider) {
+        List<String> names = outcome.toolCalls().stream()
+                .filter(call -> call.madeByProvider() == madeByProvider)
+                .map(call -> madeByProvider ? call.name().substring(ToolCall.BY_PROVIDER.length()) : call.name())
+                .toList();
+        return names.isEmpty() ? Optional.empty() : Optional.of(count(names.size(), "tool call") + ": " + shown(names));
     }
 
     private static String planned(Planned plan) {

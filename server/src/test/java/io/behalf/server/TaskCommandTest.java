@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.behalf.core.json.Json;
 import io.behalf.core.record.AuditRecord.Event;
+import io.behalf.core.record.AuditRecord.ToolCall;
 import io.behalf.ledger.EmbeddedLedger;
 import io.behalf.ledger.LedgerSettings;
 import java.io.IOException;
@@ -43,6 +44,24 @@ class TaskCommandTest {
 
         assertThat(run.exit()).isEqualTo(Exit.FINE);
         assertThat(run.out()).isEqualTo(resource("story.txt"));
+    }
+
+    @Test
+    void tellsWhatTheProviderCalledApartFromWhatTheModelPlanned() {
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings(data))) {
+            WrittenTask task = new WrittenTask(ledger, 1);
+            task.model(List.of(
+                    ToolCall.byProvider("srv_1", "web_search", Optional.empty()),
+                    ToolCall.byAgent("call_1", "tickets.search", Optional.empty()),
+                    ToolCall.byProvider("mcp_1", "crm/delete", Optional.empty()),
+                    ToolCall.byAgent("call_2", "provider:web_search", Optional.empty())));
+        }
+
+        CommandRun run = CommandRun.of("task", "--tool-call", "srv_1", "--data", data);
+
+        assertThat(run.out().replaceAll("\\s+", " "))
+                .contains("plans 2 tool calls: tickets.search, agent:provider:web_search;")
+                .contains("the provider itself made 2 tool calls: web_search, crm/delete;");
     }
 
     @Test

@@ -293,12 +293,37 @@ public sealed interface AuditRecord {
     }
 
     /**
-     * A tool call that a reply planned.
+     * A tool call that a reply planned, or that the provider made itself while it replied.
      *
+     * @param name of a call that the provider made, behind {@link #BY_PROVIDER}
      * @param argumentsMac HMAC of the RFC 8785 form of the arguments under the task's key; empty where they were too long to
      *     be put together, so that nothing but the id can lead back here
      */
-    record ToolCall(String id, String name, Optional<String> argumentsMac) {}
+    record ToolCall(String id, String name, Optional<String> argumentsMac) {
+        public static final String BY_PROVIDER = "provider:";
+
+        /** Keeps an agent from naming a tool of its own like one of the provider's. */
+        private static final String BY_AGENT = "agent:";
+
+        public static ToolCall byProvider(String id, String name, Optional<String> argumentsMac) {
+            return new ToolCall(id, marked(BY_PROVIDER, name), argumentsMac);
+        }
+
+        /** A call that the agent is to carry out. */
+        public static ToolCall byAgent(String id, String name, Optional<String> argumentsMac) {
+            return new ToolCall(id, name.startsWith(BY_PROVIDER) ? marked(BY_AGENT, name) : name, argumentsMac);
+        }
+
+        public boolean madeByProvider() {
+            return name.startsWith(BY_PROVIDER);
+        }
+
+        /** The mark stays readable, however long the name is. */
+        private static String marked(String mark, String name) {
+            String bounded = RecordEncoder.bounded(mark + name);
+            return bounded.startsWith(mark) ? bounded : mark + bounded;
+        }
+    }
 
     /** How many planned tool calls were held against the scope, and how many lay outside. */
     record Plan(long checked, long outside) {}

@@ -14,11 +14,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Anthropic messages. */
 public final class AnthropicCodec extends ModelCodec {
     private static final Set<String> ASKS = Set.of("/v1/messages", "/v1/messages/count_tokens");
+    /** Tools that the provider describes, and the agent's side carries out. The date keeps out what only begins alike. */
+    private static final Pattern BY_AGENT =
+            Pattern.compile("(bash|computer|computer_toolset|memory|text_editor)_[0-9]{8}");
 
     @Override
     Set<String> asks() {
@@ -31,6 +35,15 @@ public final class AnthropicCodec extends ModelCodec {
     }
 
     @Override
+    boolean carriedOutByAgent(Map<?, ?> tool) {
+        Object type = tool.get("type");
+        return type == null
+                || type.equals("custom")
+                || (type instanceof String known && BY_AGENT.matcher(known).matches());
+    }
+
+    /** {@code anthropic-beta} allows members of the body, all of which are seen; by itself it makes the provider do nothing. */
+    @Override
     public boolean forwards(String header) {
         return super.forwards(header) || header.equals("anthropic-version") || header.equals("anthropic-beta");
     }
@@ -39,23 +52,30 @@ public final class AnthropicCodec extends ModelCodec {
     Tally whole(Map<?, ?> answer) {
         List<Tally.Planned> planned = new ArrayList<>();
         for (Object block : Fields.list(answer, "content")) {
-            if (block instanceof Map<?, ?> one && "tool_use".equals(one.get("type"))) {
+            if (block instanceof Map<?, ?> one && callsATool(one)) {
                 planned.add(new Tally.Planned(
                         Fields.string(one, "id").orElse(""),
-                        Fields.string(one, "name").orElse(""),
-                        Optional.of(Arguments.canonical(one.get("input")))));
+                        toolName(one),
+                        Optional.of(Arguments.canonical(one.get("input"))),
+                        byProvider(one)));
             }
         }
-        return usage(answer, 0).plus(Tally.planned(planned));
+        return new AnthropicUsage().told(answer).plus(Tally.planned(planned));
     }
 
-    /** @param inputBefore told earlier in the same reply, as later totals leave the input out */
-    static Tally usage(Map<?, ?> holder, long inputBefore) {
-        Map<?, ?> usage = Fields.object(holder, "usage");
-        return usage.isEmpty()
-                ? Tally.NONE
-                : Tally.used(
-                        Fields.number(usage, "input_tokens", inputBefore), Fields.number(usage, "output_tokens", 0));
+    static boolean callsATool(Map<?, ?> block) {
+        return block.get("type") instanceof String type && type.endsWith("tool_use");
+    }
+
+    /** {@code server_tool_use}, {@code mcp_tool_use}: the provider has made the call before its reply is here. */
+    static boolean byProvider(Map<?, ?> block) {
+        return !"tool_use".equals(block.get("type"));
+    }
+
+    /** With the server's name before it, where the provider called one. */
+    static String toolName(Map<?, ?> block) {
+        return Fields.string(block, "server_name").map(server -> server + "/").orElse("")
+                + Fields.string(block, "name").orElse("");
     }
 
     @Override
@@ -65,20 +85,21 @@ public final class AnthropicCodec extends ModelCodec {
 
     @Override
     public Rendered refuse(Note note, Optional<Asked> asked) {
-        return new Rendered(note.refusal().httpStatus(), "application/json", JsonText.buffer(error(note)));
+        return new Rendered(
+                note.refusal().httpStatus(), "application/json", JsonText.buffer(error(note, sentence(note, asked))));
     }
 
     @Override
     public Optional<Buffer> cut(Note note, Inbound call) {
-        String event =
-                "event: error\ndata: " + new String(JsonText.bytes(error(note)), StandardCharsets.UTF_8) + "\n\n";
+        String event = "event: error\ndata: "
+                + new String(JsonText.bytes(error(note, note.refusal().sentence())), StandardCharsets.UTF_8) + "\n\n";
         return Optional.of(Buffer.buffer(event));
     }
 
-    private static Map<String, @Nullable Object> error(Note note) {
+    private static Map<String, @Nullable Object> error(Note note, String sentence) {
         Map<String, @Nullable Object> error = new LinkedHashMap<>();
         error.put("type", type(note.refusal().httpStatus()));
-        error.put("message", note.refusal().sentence());
+        error.put("message", sentence);
         error.putAll(facts(note));
         Map<String, @Nullable Object> body = new LinkedHashMap<>();
         body.put("type", "error");

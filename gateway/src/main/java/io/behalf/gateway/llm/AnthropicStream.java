@@ -15,42 +15,41 @@ import java.util.TreeMap;
 final class AnthropicStream extends StreamReading {
     private static final byte[] TEXT = "\"text_delta\"".getBytes(StandardCharsets.US_ASCII);
 
+    /** A tool may be called {@code text_delta}, and have such arguments. */
+    private static final byte[] CALL = "tool_use\"".getBytes(StandardCharsets.US_ASCII);
+
     private final Map<Long, Block> building = new TreeMap<>();
-    private long inputTokens;
+    private final AnthropicUsage usage = new AnthropicUsage();
     private final ArgumentRoom room = new ArgumentRoom();
 
-    private record Block(String id, String name, ArgumentRoom.Text input) {}
+    private record Block(String id, String name, boolean byProvider, ArgumentRoom.Text input) {}
 
     @Override
     protected Seen event(Frame frame) {
-        if (contains(frame.bytes(), TEXT)) {
+        if (contains(frame.bytes(), TEXT) && !contains(frame.bytes(), CALL)) {
             return Seen.NOTHING; // most events are a few characters of text
         }
         Map<?, ?> data = Fields.objectOrNothing(frame.data().getBytes(StandardCharsets.UTF_8));
         return switch (Fields.string(data, "type").orElse(frame.name())) {
-            case "message_start" -> Seen.pass(started(Fields.object(data, "message")));
+            case "message_start" -> Seen.pass(usage.told(Fields.object(data, "message")));
             case "content_block_start" -> blockStarted(data);
             case "content_block_delta" -> blockGrew(data);
             case "content_block_stop" -> blockEnded(data);
-            case "message_delta" -> Seen.pass(AnthropicCodec.usage(data, inputTokens));
+            case "message_delta" -> Seen.pass(usage.told(data));
             case "message_stop" -> Seen.last(planned(building.values())); // blocks that nobody stopped
             case "error" -> Seen.mayEnd(Tally.NONE);
             case String _ -> Seen.NOTHING;
         };
     }
 
-    private Tally started(Map<?, ?> message) {
-        inputTokens = Fields.number(Fields.object(message, "usage"), "input_tokens", 0);
-        return AnthropicCodec.usage(message, 0);
-    }
-
     private Seen blockStarted(Map<?, ?> data) {
         Map<?, ?> block = Fields.object(data, "content_block");
-        if ("tool_use".equals(block.get("type"))) {
+        if (AnthropicCodec.callsATool(block)) {
             oneMore(building.size());
             Block begun = new Block(
                     RecordEncoder.bounded(Fields.string(block, "id").orElse("")),
-                    RecordEncoder.bounded(Fields.string(block, "name").orElse("")),
+                    RecordEncoder.bounded(AnthropicCodec.toolName(block)),
+                    AnthropicCodec.byProvider(block),
                     room.new Text());
             Block before = building.put(Fields.number(data, "index", 0), begun);
             return before == null ? Seen.NOTHING : Seen.pass(planned(List.of(before)));
@@ -76,7 +75,7 @@ final class AnthropicStream extends StreamReading {
 
     private Tally planned(Collection<Block> whole) {
         return Tally.planned(whole.stream()
-                .map(block -> new Tally.Planned(block.id, block.name, block.input.whole()))
+                .map(block -> new Tally.Planned(block.id, block.name, block.input.whole(), block.byProvider))
                 .toList());
     }
 }

@@ -26,6 +26,9 @@ abstract sealed class ModelCodec implements Codec permits OpenAiCodec, Anthropic
     /** What an official client says there; anything else would reach the model, and no rule knows it. */
     private static final Set<String> QUERIES = Set.of("", "beta=true");
 
+    private static final Set<Reason> ABOUT_THE_ACTION =
+            Set.of(Reason.SCOPE_EXCEEDED, Reason.APPROVAL_REQUIRED, Reason.POLICY_DENIED, Reason.POLICY_UNAVAILABLE);
+
     private static final Set<String> RETURNED = Set.of(
             "x-request-id",
             "request-id",
@@ -36,11 +39,14 @@ abstract sealed class ModelCodec implements Codec permits OpenAiCodec, Anthropic
             "openai-version",
             "openai-model");
 
-    /** Paths that ask a model, all under the one action of the provider. */
+    /** Paths that ask a model, under the provider's one action where it does nothing but answer. */
     abstract Set<String> asks();
 
     /** The action that a permission names: {@code chat}, {@code messages}. */
     abstract String action();
+
+    /** Whether a tool that a request offers is one that the agent's side carries out. */
+    abstract boolean carriedOutByAgent(Map<?, ?> tool);
 
     abstract Tally whole(Map<?, ?> answer);
 
@@ -72,7 +78,17 @@ abstract sealed class ModelCodec implements Codec permits OpenAiCodec, Anthropic
             if (!(Fields.member(request, "model") instanceof String model) || model.isBlank()) {
                 return malformed("the body names no model, or not once");
             }
-            return Checked.passed(Asked.action(action()).ofModel(model).touching(List.of(), Map.of("model", model)));
+            ProviderActions provider = ProviderActions.in(request, this::carriedOutByAgent);
+            if (!provider.clear()) {
+                return malformed("the body has a member that differs from a known one in capitals alone");
+            }
+            // without the attribute, no permission that names models covers it
+            Map<String, String> attributes = provider.otherModels() ? Map.of() : Map.of("model", model);
+            return Checked.passed(provider.because()
+                    .map(member -> Asked.action(ProviderActions.ACTION).because(member))
+                    .orElseGet(() -> Asked.action(action()))
+                    .ofModel(model)
+                    .touching(List.of(), attributes));
         } catch (Json.Malformed notJson) {
             return malformed("the body is not one JSON object with each member once");
         }
@@ -96,7 +112,8 @@ abstract sealed class ModelCodec implements Codec permits OpenAiCodec, Anthropic
                 Optional.empty(),
                 answer,
                 Tally.NONE,
-                Optional.of(new ModelList(Fields.objectOrNothing(answer.getBytes()), action())));
+                Optional.of(new ModelList(
+                        Fields.objectOrNothing(answer.getBytes()), List.of(action(), ProviderActions.ACTION))));
     }
 
     @Override
@@ -113,6 +130,15 @@ abstract sealed class ModelCodec implements Codec permits OpenAiCodec, Anthropic
 
     private static <T> Checked<T> malformed(String why) {
         return Checked.refused(Refusal.of(Reason.REQUEST_MALFORMED, "This request cannot be decided on: " + why + "."));
+    }
+
+    /** What the program is told: of an action that is not its request's plain one, what makes it that, too. */
+    static String sentence(Note note, Optional<Asked> asked) {
+        String sentence = note.refusal().sentence();
+        return asked.flatMap(Asked::because)
+                .filter(_ -> ABOUT_THE_ACTION.contains(note.refusal().reason()))
+                .map(member -> sentence + " What makes it \"" + ProviderActions.ACTION + "\": " + member + ".")
+                .orElse(sentence);
     }
 
     /** The members by which a program finds its refusal in the record, the same in every protocol. */

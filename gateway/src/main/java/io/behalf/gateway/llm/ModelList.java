@@ -11,14 +11,14 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** {@code GET /v1/models} of both providers: {@code data} holds objects with an {@code id}. */
-record ModelList(Map<?, ?> answer, String action) implements Piece.Listing {
+record ModelList(Map<?, ?> answer, List<String> actions) implements Piece.Listing {
     @Override
     public Piece.Kept keep(Predicate<Piece.Item> visible) {
         List<@Nullable Object> kept = new ArrayList<>();
         for (Object entry : Fields.list(answer, "data")) {
             if (entry instanceof Map<?, ?> model
                     && model.get("id") instanceof String id
-                    && visible.test(new Piece.Item(action, Map.of("model", id)))) {
+                    && actions.stream().anyMatch(action -> visible.test(new Piece.Item(action, Map.of("model", id))))) {
                 kept.add(model);
             }
         }

@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
 /** OpenAI chat completions, as OpenAI and everybody who copies it speaks it. */
 public final class OpenAiCodec extends ModelCodec {
     private static final Set<String> ASKS = Set.of("/v1/chat/completions");
+    /** Types of tools; any other is the provider's. */
+    private static final Set<String> BY_AGENT = Set.of("function", "custom");
 
     @Override
     Set<String> asks() {
@@ -28,6 +30,11 @@ public final class OpenAiCodec extends ModelCodec {
     @Override
     String action() {
         return "chat";
+    }
+
+    @Override
+    boolean carriedOutByAgent(Map<?, ?> tool) {
+        return tool.get("type") instanceof String type && BY_AGENT.contains(type);
     }
 
     @Override
@@ -59,14 +66,28 @@ public final class OpenAiCodec extends ModelCodec {
         return new Tally.Planned(
                 Fields.string(call, "id").orElse(""),
                 Fields.string(function, "name").orElse(""),
-                Optional.of(Arguments.canonical(arguments)));
+                Optional.of(Arguments.canonical(arguments)),
+                byProvider(call));
+    }
+
+    /** Some servers tell of what they called themselves among the calls, under a type of their own. */
+    static boolean byProvider(Map<?, ?> call) {
+        return call.get("type") instanceof String type && !type.isEmpty() && !BY_AGENT.contains(type);
     }
 
     static Tally usage(Map<?, ?> answer) {
         Map<?, ?> usage = Fields.object(answer, "usage");
         return usage.isEmpty()
                 ? Tally.NONE
-                : Tally.used(Fields.number(usage, "prompt_tokens", 0), Fields.number(usage, "completion_tokens", 0));
+                : used(
+                        Fields.number(usage, "prompt_tokens", 0),
+                        Fields.number(usage, "completion_tokens", 0),
+                        Fields.number(usage, "total_tokens", 0));
+    }
+
+    /** Cached input is part of {@code prompt_tokens}; there are servers that count reasoning in the total alone. */
+    private static Tally used(long prompt, long completion, long total) {
+        return Tally.used(prompt, total > 0 && prompt > 0 ? Math.max(completion, total - prompt) : completion);
     }
 
     @Override
@@ -77,18 +98,19 @@ public final class OpenAiCodec extends ModelCodec {
     @Override
     public Rendered refuse(Note note, Optional<Asked> asked) {
         int status = note.refusal().httpStatus();
-        return new Rendered(status, "application/json", JsonText.buffer(error(note)));
+        return new Rendered(status, "application/json", JsonText.buffer(error(note, sentence(note, asked))));
     }
 
     @Override
     public Optional<Buffer> cut(Note note, Inbound call) {
-        String event = "data: " + new String(JsonText.bytes(error(note)), StandardCharsets.UTF_8) + "\n\n";
+        String event = "data: "
+                + new String(JsonText.bytes(error(note, note.refusal().sentence())), StandardCharsets.UTF_8) + "\n\n";
         return Optional.of(Buffer.buffer(event));
     }
 
-    private static Map<String, @Nullable Object> error(Note note) {
+    private static Map<String, @Nullable Object> error(Note note, String sentence) {
         Map<String, @Nullable Object> error = new LinkedHashMap<>();
-        error.put("message", note.refusal().sentence());
+        error.put("message", sentence);
         error.put("type", type(note.refusal().httpStatus()));
         error.put("param", null);
         error.put("code", note.refusal().reason().code());

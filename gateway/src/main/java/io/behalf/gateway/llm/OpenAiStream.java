@@ -30,10 +30,11 @@ final class OpenAiStream extends StreamReading {
     private final class Call {
         String id = "";
         String name = "";
+        boolean byProvider;
         final ArgumentRoom.Text arguments = room.new Text();
 
         Tally.Planned planned() {
-            return new Tally.Planned(id, name, arguments.whole());
+            return new Tally.Planned(id, name, arguments.whole(), byProvider);
         }
     }
 
@@ -86,6 +87,7 @@ final class OpenAiStream extends StreamReading {
                 Call call = building.computeIfAbsent(place, _ -> new Call());
                 Map<?, ?> function = Fields.object(part, part.containsKey("custom") ? "custom" : "function");
                 id.ifPresent(given -> call.id = given);
+                call.byProvider |= OpenAiCodec.byProvider(part);
                 Fields.string(function, "name").ifPresent(name -> call.name = RecordEncoder.bounded(name));
                 Fields.string(function, "arguments")
                         .or(() -> Fields.string(function, "input"))
