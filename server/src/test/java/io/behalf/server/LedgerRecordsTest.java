@@ -56,6 +56,7 @@ class LedgerRecordsTest {
                         Event.LOGOUT_SEEN,
                         Event.RENEWED,
                         Event.NARROWED,
+                        Event.NARROWED,
                         Event.REVOKED,
                         Event.ENDED,
                         Event.CONFIGURATION);
