@@ -88,6 +88,29 @@ public final class LedgerReader {
         return entries;
     }
 
+    /** Goes to these places in the order they are named; a bundle is read once for all that follow one another in it. */
+    public void visitAt(long[] indices, Visitor visitor) {
+        long size = size();
+        long read = -1;
+        byte[] bundle = {};
+        int at = 0;
+        long next = 0;
+        for (long index : indices) {
+            Objects.checkIndex(index, size);
+            long number = index / TilePath.FULL;
+            if (number != read || index < next) {
+                bundle = number == read ? bundle : read(TilePath.in(size, TilePath.ENTRIES, number));
+                read = number;
+                at = 0;
+                next = number * TilePath.FULL;
+            }
+            for (; next < index; next++) {
+                at += 2 + EntryBundle.length(bundle, at);
+            }
+            visitor.entry(index, bundle, at + 2, EntryBundle.length(bundle, at));
+        }
+    }
+
     /** Goes through [{@code from}, {@code to}) in order, one bundle in memory at a time. */
     public void visit(long from, long to, Visitor visitor) {
         long size = size();

@@ -26,6 +26,7 @@ import io.vertx.ext.web.handler.BodyHandler;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -38,6 +39,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -56,6 +58,9 @@ final class Api implements AutoCloseable {
     static final String BROKEN = "broken";
 
     /** Largest body of a request, but for downstream records, which have their own bound. */
+    /** Longest wait for those who asked for a story before. */
+    static final Duration TURN_WITHIN = Duration.ofSeconds(20);
+
     private static final Set<String> STOPPED_BY = Set.of("task", "user", "agent", "approval", "service", "all");
 
     static final int MAX_BODY = 64 << 10;
@@ -71,6 +76,7 @@ final class Api implements AutoCloseable {
     private final Clock clock;
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     private final Semaphore room = new Semaphore(MAX_RUNNING);
+    private final Semaphore telling = new Semaphore(1, true);
 
     Api(Configuration configuration, Authority authority, Stories stories, ServiceChains services, Clock clock) {
         this.configuration = configuration;
@@ -122,13 +128,27 @@ final class Api implements AutoCloseable {
     /** Mounts everything for those whom {@code access} admits, and what services hand in, which their signatures admit. */
     void mount(Router router, Access access) {
         get(router, access, "/server", asked -> Reply.json(200, server()));
-        get(router, access, "/tasks", this::tasks);
-        get(router, access, "/tasks/:id", asked -> found(asked, IndexKey.TASK, path(asked, "id"), "task"));
-        get(router, access, "/records/:id", asked -> found(asked, IndexKey.RECORD, path(asked, "id"), "record"));
-        get(router, access, "/search", this::search);
+        get(router, access, "/tasks", alone(this::tasks));
+        get(router, access, "/tasks/:id", alone(asked -> found(asked, IndexKey.TASK, path(asked, "id"), "task")));
+        get(router, access, "/records/:id", alone(asked -> found(asked, IndexKey.RECORD, path(asked, "id"), "record")));
+        get(router, access, "/search", alone(this::search));
         send(router, access, HttpMethod.PUT, "/agents/:id", MAX_BODY, this::register);
         send(router, access, HttpMethod.POST, "/revoke", MAX_BODY, this::revoke);
         send(router, new Access.Anyone(), HttpMethod.POST, "/downstream", ServiceChains.MAX_BYTES, this::downstream);
+    }
+
+    /** Stories are as long as agents make them: of all that are asked for, one is in memory, and its turn is waited for. */
+    private Endpoint alone(Endpoint endpoint) {
+        return asked -> {
+            if (!telling.tryAcquire(TURN_WITHIN.toMillis(), TimeUnit.MILLISECONDS)) {
+                throw new Refused(503, "The server is busy with what others asked for. Try again in a moment.");
+            }
+            try {
+                return endpoint.answer(asked);
+            } finally {
+                telling.release();
+            }
+        };
     }
 
     // ---- endpoints

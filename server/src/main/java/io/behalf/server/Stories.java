@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -28,6 +29,8 @@ import org.jspecify.annotations.Nullable;
  * Blocks; thread-safe.
  */
 final class Stories {
+    /** Of one story: a few KB each, in the process that carries the calls. */
+    static final int MOST_RECORDS = 20_000;
     /** Longest wait until what was written a moment ago can be found. */
     static final Duration VISIBLE_WITHIN = Duration.ofSeconds(10);
     /** Longest wait for the record of an opening. */
@@ -43,8 +46,12 @@ final class Stories {
     private final SecureRandom random = new SecureRandom();
 
     Stories(EmbeddedLedger ledger, Identities identities, String node, Clock clock) {
+        this(ledger, identities, node, clock, MOST_RECORDS);
+    }
+
+    Stories(EmbeddedLedger ledger, Identities identities, String node, Clock clock, int mostRecords) {
         this.ledger = ledger;
-        this.reader = new TaskReader(ledger.reader(), ledger.index()::lookup);
+        this.reader = new TaskReader(ledger.reader(), ledger.index()::lookup, mostRecords);
         this.identities = identities;
         this.node = node;
         this.clock = clock;
@@ -62,7 +69,14 @@ final class Stories {
     /** @param by who asks, as it will stand in the record */
     List<Told> find(IndexKey key, String value, String by) {
         awaitVisible();
-        List<TaskStory> stories = reader.stories(key, value);
+        List<TaskStory> stories;
+        try {
+            stories = reader.stories(key, value);
+        } catch (TaskReader.TooLong task) {
+            throw new Unavailable(
+                    "What was asked for has " + task.records() + " records, more than a server tells while it"
+                            + " carries calls. Copy the data directory, and ask the copy: behalf task … --data COPY.");
+        }
         Map<TaskId, Identity> opened =
                 open(stories.stream().flatMap(story -> story.task().stream()).toList());
         List<Told> told = stories.stream()
@@ -81,10 +95,14 @@ final class Stories {
         awaitVisible();
         List<TaskLine> lines = new ArrayList<>();
         for (TaskId task : filter.candidates(reader)) {
-            TaskStory story = reader.story(task);
+            OptionalInt tooLong = reader.tooLong(task);
+            TaskStory story = tooLong.isPresent() ? reader.beginning(task) : reader.story(task);
             Who who = Who.of(story, identities.of(task));
             if (filter.admits(story, who)) {
-                lines.add(new TaskLine(task, story, who));
+                lines.add(
+                        tooLong.isPresent()
+                                ? TaskLine.ofBeginning(task, story, who, tooLong.getAsInt())
+                                : TaskLine.of(task, story, who));
             }
         }
         if (filter.needsIdentities()) {

@@ -14,6 +14,7 @@ import io.behalf.ledger.LedgerReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -21,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -28,12 +30,36 @@ import java.util.stream.Stream;
 
 /** Finds the tasks of one log from any of their records. What it tells is the ledger's alone. Blocks on the disk. Thread-safe. */
 final class TaskReader {
+    /** Records from which the beginning of a task is told that is too long to be told whole. */
+    private static final int BEGINNING = 64;
+
     private final LedgerReader reader;
     private final Lookup lookup;
+    private final int most;
 
+    /** Tells everything, however much memory that takes. */
     TaskReader(LedgerReader reader, Lookup lookup) {
+        this(reader, lookup, Integer.MAX_VALUE);
+    }
+
+    /** @param most records of one story; an agent may make a task of any length */
+    TaskReader(LedgerReader reader, Lookup lookup, int most) {
         this.reader = reader;
         this.lookup = lookup;
+        this.most = most;
+    }
+
+    /** What was asked for has more records than one story may. */
+    static final class TooLong extends RuntimeException {
+        private final int records;
+
+        private TooLong(int records) {
+            this.records = records;
+        }
+
+        int records() {
+            return records;
+        }
     }
 
     /** The index. By chance it may name an entry too many, never one too few. */
@@ -55,6 +81,7 @@ final class TaskReader {
 
     /** The stories that have a record with this value: one for each task, and one for each call that belongs to no task. */
     List<TaskStory> stories(IndexKey key, String value) {
+        bound(found(key, value));
         Set<TaskId> tasks = new LinkedHashSet<>();
         Map<String, List<Entry>> calls = new LinkedHashMap<>();
         for (Entry entry : entries(key, value)) {
@@ -93,7 +120,28 @@ final class TaskReader {
     }
 
     TaskStory story(TaskId task) {
+        bound(found(IndexKey.TASK, task.value()));
         return TaskStory.of(Optional.of(task), entries(IndexKey.TASK, task.value()));
+    }
+
+    /** How many records the task has, where those are more than one story may have. */
+    OptionalInt tooLong(TaskId task) {
+        int records = found(IndexKey.TASK, task.value()).length;
+        return records > most ? OptionalInt.of(records) : OptionalInt.empty();
+    }
+
+    /** For whom it was begun, and when; nothing that was done in it. */
+    TaskStory beginning(TaskId task) {
+        long[] first = Arrays.stream(found(IndexKey.TASK, task.value()))
+                .limit(BEGINNING)
+                .toArray();
+        return TaskStory.of(Optional.of(task), entries(IndexKey.TASK, task.value(), first));
+    }
+
+    private void bound(long[] found) {
+        if (found.length > most) {
+            throw new TooLong(found.length);
+        }
     }
 
     /** Every task that began, by any of the two records that open one, oldest first. */
@@ -114,17 +162,25 @@ final class TaskReader {
         return tasks;
     }
 
+    private long[] found(IndexKey key, String value) {
+        return lookup.entries(key, RecordEncoder.bounded(value));
+    }
+
     private List<Entry> entries(IndexKey key, String value) {
+        return entries(key, value, found(key, value));
+    }
+
+    private List<Entry> entries(IndexKey key, String value, long[] indices) {
         String sought = RecordEncoder.bounded(value);
         List<Entry> found = new ArrayList<>();
         TreeHasher hasher = new TreeHasher();
-        for (long index : lookup.entries(key, sought)) {
-            byte[] bytes = reader.entry(index);
+        reader.visitAt(indices, (index, bundle, offset, length) -> {
+            byte[] bytes = Arrays.copyOfRange(bundle, offset, offset + length);
             Entry entry = new Entry(index, hasher.leaf(bytes), decode(index, bytes));
             if (RecordKeys.of(key, entry.record()).contains(sought)) {
                 found.add(entry);
             }
-        }
+        });
         return found;
     }
 

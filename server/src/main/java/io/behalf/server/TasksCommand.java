@@ -93,7 +93,7 @@ final class TasksCommand implements Callable<Integer> {
                     TaskStory story = log.story(task);
                     Who who = Who.of(story, directory.identity(task));
                     if (filter.admits(story, who)) {
-                        var line = new TaskLine(task, story, who);
+                        var line = TaskLine.of(task, story, who);
                         lines.append(json ? JsonText.of(line.toJson()) : line.text())
                                 .append('\n');
                     }
