@@ -2,6 +2,7 @@ package io.behalf.server;
 
 import io.behalf.gateway.BodyRoom;
 import io.behalf.gateway.Closing;
+import io.vertx.core.Context;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
@@ -12,7 +13,10 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -30,6 +34,9 @@ final class Doorman {
     /** As much as any of the pages and endpoints behind it takes. */
     static final int LARGEST_BODY = Math.max(Api.MAX_BODY, ServiceChains.MAX_BYTES);
 
+    /** Half-sent bodies that one newcomer may cost. */
+    private static final int MOST_GIVEN_UP = 64;
+
     private static final int FORBIDDEN = 403;
     private static final int BUSY = 503;
     /** The authority is what comes before a path, a query or a fragment; some read a backslash as a slash (RFC 3986 §3.2). */
@@ -39,6 +46,9 @@ final class Doorman {
     private final Set<String> origins;
     private final Duration bodyWithin;
     private final BodyRoom bodies;
+
+    /** Bodies on their way, first the one that has been for longest. */
+    private final Queue<Coming> waiting = new ConcurrentLinkedQueue<>();
 
     Doorman(Configuration.Listening where) {
         this(where, BODY_WITHIN, BodyRoom.ofHeap(BodyRoom.PART_FOR_PAGES, LARGEST_BODY));
@@ -71,30 +81,94 @@ final class Doorman {
                     FORBIDDEN,
                     "Pages of that origin may not ask this server.",
                     Map.of("cure", "list it in server.origins"));
-        } else if (hasRoom(context)) {
+        } else if (bodiless(request.headers())) {
             context.next();
         } else {
-            context.response()
-                    .putHeader("Retry-After", String.valueOf(BodyRoom.RETRY_AFTER_SECONDS))
-                    .putHeader("Connection", "close");
-            Closing.afterGrace(request.connection());
-            context.fail(BUSY);
+            letIn(context);
         }
     }
 
     /**
-     * Whether the body may come. It counts with what it may become, before anything of it is here: who asks is not known yet,
-     * and the bodies are small.
+     * Lets the body come where there is room. It counts with what it may become, before anything of it is here: who asks is not
+     * known yet, and the bodies are small.
      */
-    private boolean hasRoom(RoutingContext context) {
+    private void letIn(RoutingContext context) {
         HttpServerRequest request = context.request();
-        if (bodiless(request.headers())) {
-            return true;
+        String holder = String.valueOf(request.remoteAddress().hostAddress());
+        BodyRoom.Place place = bodies.place(holder);
+        var coming = new Coming(holder, place, request, context.vertx().getOrCreateContext());
+        context.addEndHandler(_ -> {
+            waiting.remove(coming);
+            place.leave();
+        });
+        if (place.take(most(request))) {
+            waiting.add(coming);
+            context.next();
+        } else {
+            request.pause();
+            makeRoom(context, coming, MOST_GIVEN_UP);
         }
-        BodyRoom.Place place =
-                bodies.place(String.valueOf(request.remoteAddress().hostAddress()));
-        context.addEndHandler(_ -> place.leave());
-        return place.take(most(request));
+    }
+
+    /**
+     * Whoever sends half a body would keep others out for as long as it may take: behind a proxy all have one address. So the
+     * one that has come for longest gives way, again and again until there is room.
+     */
+    private void makeRoom(RoutingContext context, Coming newcomer, int more) {
+        Optional<Coming> longest = more == 0 ? Optional.empty() : longestWaiting(newcomer.holder());
+        if (longest.isEmpty()) {
+            newcomer.request().resume();
+            turnAway(context);
+            return;
+        }
+        Coming given = longest.get();
+        given.loop().runOnContext(_ -> {
+            given.giveUp();
+            newcomer.loop().runOnContext(_ -> {
+                if (context.response().closed()) {
+                    return;
+                }
+                if (newcomer.place().take(most(newcomer.request()))) {
+                    waiting.add(newcomer);
+                    context.next();
+                    newcomer.request().resume();
+                } else {
+                    makeRoom(context, newcomer, more - 1);
+                }
+            });
+        });
+    }
+
+    /** Its own before others', no longer among those that wait; a body that is whole is being answered, and stays. */
+    private Optional<Coming> longestWaiting(String holder) {
+        for (boolean own : new boolean[] {true, false}) {
+            for (Coming coming : waiting) {
+                if ((!own || coming.holder().equals(holder))
+                        && !coming.request().isEnded()
+                        && waiting.remove(coming)) {
+                    return Optional.of(coming);
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static void turnAway(RoutingContext context) {
+        context.response()
+                .putHeader("Retry-After", String.valueOf(BodyRoom.RETRY_AFTER_SECONDS))
+                .putHeader("Connection", "close");
+        Closing.afterGrace(context.request().connection());
+        context.fail(BUSY);
+    }
+
+    /** A body on its way, and the event loop that all but its place among the others belongs to. */
+    private record Coming(String holder, BodyRoom.Place place, HttpServerRequest request, Context loop) {
+        void giveUp() {
+            if (!request.isEnded()) {
+                place.leave();
+                Closing.soon(request.connection());
+            }
+        }
     }
 
     /** What is longer than all accept is refused by its length, and never here. */

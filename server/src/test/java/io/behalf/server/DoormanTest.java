@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -30,6 +31,7 @@ class DoormanTest {
 
     private final Vertx vertx = Vertx.vertx();
     private final BodyRoom bodies = new BodyRoom(2L * BODY, 2L * BODY);
+    private final AtomicInteger unanswered = new AtomicInteger();
     private int port;
 
     @BeforeEach
@@ -53,6 +55,7 @@ class DoormanTest {
         router.post("/").handler(BodyHandler.create(false)).handler(context -> context.end("taken"));
         router.get("/").handler(context -> context.end("page"));
         router.errorHandler(503, context -> ProblemJson.answer(context.response(), 503, "busy"));
+        router.post("/slow").handler(BodyHandler.create(false)).handler(_ -> unanswered.incrementAndGet());
         router.post("/early").handler(context -> context.end("not read"));
         HttpServer server =
                 vertx.createHttpServer().requestHandler(router).listen(0, HOST).await();
@@ -120,20 +123,51 @@ class DoormanTest {
         }
     }
 
+    /** Behind a proxy all have one address, so a stranger's halves must not keep others out. */
     @Test
-    void halfSentBodiesLeaveNoMoreThanTheirRoomToWhoeverComes() throws Exception {
-        listen(Doorman.BODY_WITHIN);
-        try (var _ = half();
-                var _ = half()) {
+    void halfSentBodiesGiveWayToWhoeverComesTheOldestFirst() throws Exception {
+        listen(Doorman.BODY_WITHIN.multipliedBy(10));
+        try (var first = half();
+                var second = half()) {
+            awaitHeld(2 * BODY);
+            askTwice();
+            first.setSoTimeout(LONGEST_WAIT);
+            assertThat(first.getInputStream().readAllBytes()).isEmpty(); // closed, and not told anything
+            second.getOutputStream().write("2345".getBytes(StandardCharsets.US_ASCII));
+            second.setSoTimeout(LONGEST_WAIT);
+            assertThat((char) second.getInputStream().read()).isEqualTo('H');
+        }
+        awaitHeld(0);
+    }
+
+    @Test
+    void wholeBodiesThatAreBeingAnsweredLeaveNoMoreThanTheirRoomToWhoeverComes() throws Exception {
+        listen(Doorman.BODY_WITHIN.multipliedBy(10));
+        try (var one = answering();
+                var other = answering()) {
             awaitHeld(2 * BODY);
             assertThat(sent("POST / HTTP/1.1", "1"))
                     .startsWith("HTTP/1.1 503")
                     .contains("Retry-After: 5", "Connection: close", "application/problem+json");
             assertThat(sent("POST /early HTTP/1.1", "12345")).startsWith("HTTP/1.1 503");
+            assertThat(one.isClosed() || other.isClosed()).isFalse();
         }
         awaitHeld(0);
         askTwice();
         awaitHeld(0);
+    }
+
+    /** Returns when its body is whole. */
+    private Socket answering() throws Exception {
+        int before = unanswered.get();
+        var socket = new Socket(InetAddress.getLoopbackAddress(), port);
+        write(socket, "POST /slow HTTP/1.1", "12345");
+        long deadline = System.nanoTime() + Duration.ofMillis(LONGEST_WAIT).toNanos();
+        while (unanswered.get() == before) {
+            assertThat(System.nanoTime()).isLessThan(deadline);
+            Thread.sleep(5);
+        }
+        return socket;
     }
 
     @Test
