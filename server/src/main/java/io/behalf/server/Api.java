@@ -57,12 +57,12 @@ final class Api implements AutoCloseable {
     static final String WHOLE = "whole";
     static final String BROKEN = "broken";
 
-    /** Largest body of a request, but for downstream records, which have their own bound. */
     /** Longest wait for those who asked for a story before. */
     static final Duration TURN_WITHIN = Duration.ofSeconds(20);
 
     private static final Set<String> STOPPED_BY = Set.of("task", "user", "agent", "approval", "service", "all");
 
+    /** Largest body of a request, but for downstream records, which have their own bound. */
     static final int MAX_BODY = 64 << 10;
     /** Requests at work at once; more are told to come back. */
     static final int MAX_RUNNING = 64;
