@@ -17,6 +17,7 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -141,16 +142,15 @@ final class Doorman {
 
     /** Its own before others', no longer among those that wait; a body that is whole is being answered, and stays. */
     private Optional<Coming> longestWaiting(String holder) {
-        for (boolean own : new boolean[] {true, false}) {
-            for (Coming coming : waiting) {
-                if ((!own || coming.holder().equals(holder))
-                        && !coming.request().isEnded()
-                        && waiting.remove(coming)) {
-                    return Optional.of(coming);
-                }
-            }
-        }
-        return Optional.empty();
+        return takenOf(coming -> coming.holder().equals(holder)).or(() -> takenOf(_ -> true));
+    }
+
+    private Optional<Coming> takenOf(Predicate<Coming> which) {
+        return waiting.stream()
+                .filter(which)
+                .filter(coming -> !coming.request().isEnded())
+                .filter(waiting::remove)
+                .findFirst();
     }
 
     private static void turnAway(RoutingContext context) {
