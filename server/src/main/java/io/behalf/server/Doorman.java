@@ -146,11 +146,15 @@ final class Doorman {
     }
 
     private Optional<Coming> takenOf(Predicate<Coming> which) {
-        return waiting.stream()
-                .filter(which)
-                .filter(coming -> !coming.request().isEnded())
-                .filter(waiting::remove)
-                .findFirst();
+        while (true) {
+            Optional<Coming> first = waiting.stream()
+                    .filter(which)
+                    .filter(coming -> !coming.request().isEnded())
+                    .findFirst();
+            if (first.isEmpty() || waiting.remove(first.get())) { // else another newcomer was faster
+                return first;
+            }
+        }
     }
 
     private static void turnAway(RoutingContext context) {
