@@ -103,18 +103,24 @@ final class GatewayLoop {
 
     void handle(HttpServerRequest request) {
         request.pause();
-        AgentWire agent = new AgentWire(request);
-        Future<Void> handled =
-                switch (door.admit(request)) {
-                    case Door.Entry.Arrived(Arrival arrival) -> flow.handle(arrival, agent);
-                    case Door.Entry.TurnedAway(Refusal no, Optional<Passage> passage) ->
-                        turnAway(no, passage, request, agent);
-                };
+        Future<Void> handled;
+        try {
+            handled = admitted(request, new AgentWire(request));
+        } catch (RuntimeException defect) { // nobody else would tell whoever asked that nothing comes of it
+            handled = Future.failedFuture(defect);
+        }
         handled.onFailure(fault -> {
             // a defect, or a client that went away with half its body sent
             LOG.debug("a request came to nothing", fault);
             Closing.soon(request.connection());
         });
+    }
+
+    private Future<Void> admitted(HttpServerRequest request, AgentWire agent) {
+        return switch (door.admit(request)) {
+            case Door.Entry.Arrived(Arrival arrival) -> flow.handle(arrival, agent);
+            case Door.Entry.TurnedAway(Refusal no, Optional<Passage> passage) -> turnAway(no, passage, request, agent);
+        };
     }
 
     private Future<Void> turnAway(Refusal no, Optional<Passage> passage, HttpServerRequest request, AgentWire agent) {

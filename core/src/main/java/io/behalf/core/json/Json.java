@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
@@ -30,6 +31,9 @@ import org.jspecify.annotations.Nullable;
 public final class Json {
     /** Largest nesting accepted. */
     public static final int MAX_DEPTH = 64;
+
+    /** Of ten, of a number with a fraction or an exponent. IEEE doubles end at 324; beyond, one costs who reckons with it. */
+    private static final int MAX_EXPONENT = 400;
 
     /** Largest document accepted, in bytes; callers bound bodies more tightly themselves. */
     public static final int MAX_BYTES = 64 << 20;
@@ -180,7 +184,7 @@ public final class Json {
                 case START_ARRAY -> array();
                 case VALUE_STRING -> wellFormed(parser.getText());
                 case VALUE_NUMBER_INT -> integer(parser);
-                case VALUE_NUMBER_FLOAT -> parser.getDecimalValue();
+                case VALUE_NUMBER_FLOAT -> decimal(parser);
                 case VALUE_TRUE -> true;
                 case VALUE_FALSE -> false;
                 case VALUE_NULL -> null;
@@ -220,6 +224,19 @@ public final class Json {
     private static Object integer(JsonParser parser) throws IOException {
         Number n = parser.getNumberValue();
         return n instanceof BigInteger big ? big : (Object) n.longValue();
+    }
+
+    private static BigDecimal decimal(JsonParser parser) throws IOException, Malformed {
+        BigDecimal n;
+        try {
+            n = parser.getDecimalValue();
+        } catch (ArithmeticException | NumberFormatException e) { // of exponents that are no int
+            throw new Malformed("a number beyond all bounds", null);
+        }
+        if (Math.abs((long) n.scale()) > MAX_EXPONENT) {
+            throw new Malformed("a number beyond all bounds", null);
+        }
+        return n;
     }
 
     private static String wellFormed(String text) throws Malformed {
