@@ -265,13 +265,14 @@ final class CallFlow {
                 .orElse(decision);
     }
 
-    /** An MCP session is one task's; to another it is as if there were none, and only the record says more. */
+    /** An MCP session is one agent's in one task; to others it is as if there were none, and only the record says more. */
     private Optional<Refusal> session(Inbound call, Basis.Delegated d) {
         Optional<String> session = call.asked().session();
-        if (session.isEmpty()) {
+        Optional<Sessions.Holder> holder = Sessions.Holder.of(d);
+        if (session.isEmpty() || holder.isEmpty()) {
             return Optional.empty();
         }
-        return switch (sessions.of(call.route(), session.get(), d.task().id().value())) {
+        return switch (sessions.of(call.route(), session.get(), holder.get())) {
             case OWN -> Optional.empty();
             case UNKNOWN -> Optional.of(noSession(Reason.ROUTE_UNKNOWN));
             case ANOTHERS -> Optional.of(noSession(Reason.BINDING_MISMATCH));
@@ -329,8 +330,7 @@ final class CallFlow {
                 .compose(answer -> {
                     if (!begun(answer.head(), intent)) {
                         trip.cancel();
-                        return Future.failedFuture(
-                                new Forwarder.UpstreamFault("the upstream names another task's session"));
+                        return Future.failedFuture(new Forwarder.UpstreamFault("the upstream names another's session"));
                     }
                     mine.begin(answer.head());
                     agent.begin(answer.head(), intent);
@@ -347,7 +347,7 @@ final class CallFlow {
     }
 
     /**
-     * An agent that cancels ends a call of its own session and task, and no other; the notice goes on to the server, to
+     * An agent that cancels ends a call of its own in this session, and no other; the notice goes on to the server, to
      * which a broken wire says nothing (MCP 2025-11-25, transports).
      */
     private void cancelNamed(OpenCall notice) {
@@ -360,16 +360,16 @@ final class CallFlow {
     }
 
     /**
-     * A server that begins a session begins it for this task.
+     * A server that begins a session begins it for this agent and task.
      *
-     * @return false where it gives this task the session of another
+     * @return false where it gives them the session of another
      */
     private boolean begun(Codec.AnswerHead answer, Recorder.Intent intent) {
         String session = answer.headers().get(Names.MCP_SESSION);
         Route route = intent.arrival.route();
-        if (route.kind() instanceof Route.Mcp && intent.task().isPresent()) {
-            String task = intent.task().get();
-            if (session != null && !sessions.begin(route, session, task)) {
+        Optional<Sessions.Holder> holder = Sessions.Holder.of(intent.admitted.basis());
+        if (route.kind() instanceof Route.Mcp && holder.isPresent()) {
+            if (session != null && !sessions.begin(route, session, holder.get())) {
                 return false;
             }
             if (intent.call().head().method().equals("DELETE") && answer.status() < 300) {
