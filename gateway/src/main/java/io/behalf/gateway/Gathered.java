@@ -1,8 +1,10 @@
 package io.behalf.gateway;
 
+import io.behalf.core.json.Json;
 import io.behalf.gateway.Codec.Reading;
 import io.vertx.core.buffer.Buffer;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 
 /**
@@ -31,6 +33,15 @@ public final class Gathered implements Reading {
     public Gathered(TooLarge tooLarge, Function<Buffer, Piece.Last> whole) {
         this.tooLarge = tooLarge;
         this.whole = whole;
+    }
+
+    /** The object that an answer must be so that something in it can be kept back; any other fails, like one too large. */
+    public static Map<?, ?> object(Buffer answer) {
+        try {
+            return Json.readObject(answer.getBytes());
+        } catch (Json.Malformed e) {
+            throw new Forwarder.UpstreamFault("the upstream's list cannot be read, and so not shown in part");
+        }
     }
 
     @Override

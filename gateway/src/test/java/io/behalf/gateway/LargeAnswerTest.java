@@ -10,6 +10,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Answers that come whole and are too large to be looked into: none of them hides what the record or a rule must know. */
 class LargeAnswerTest {
@@ -60,6 +61,22 @@ class LargeAnswerTest {
 
         assertThat(answer.body()).contains("upstream_unavailable").doesNotContain("delete", "xxx");
         assertThat(world.outcome().outcome().end()).isEqualTo(End.CUT_BY_UPSTREAM);
+    }
+
+    /** A lone surrogate, a member twice: whoever reads more kindly than the gateway would see all of it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"\"pad\":\"\\ud800\"", "\"id\":2", "\"pad\":01"})
+    void aListThatCannotBeReadReachesNobody(String twist) throws Exception {
+        world.upstream.answersJson(
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"delete\"}]}," + twist + "}");
+        assertThat(world.post(delegation, MCP, message("tools/list", "{}")).body())
+                .contains("upstream_unavailable")
+                .doesNotContain("delete");
+
+        world.upstream.answersJson("{\"id\":1,\"data\":[{\"id\":\"secret\"}]," + twist + "}");
+        assertThat(world.get(delegation, "/llm/openai/v1/models").body())
+                .contains("upstream_unavailable")
+                .doesNotContain("secret");
     }
 
     @Test

@@ -112,8 +112,7 @@ abstract sealed class ModelCodec implements Codec permits OpenAiCodec, Anthropic
                 Optional.empty(),
                 answer,
                 Tally.NONE,
-                Optional.of(new ModelList(
-                        Fields.objectOrNothing(answer.getBytes()), List.of(action(), ProviderActions.ACTION))));
+                Optional.of(new ModelList(Gathered.object(answer), List.of(action(), ProviderActions.ACTION))));
     }
 
     @Override

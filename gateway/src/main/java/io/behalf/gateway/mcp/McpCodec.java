@@ -210,9 +210,9 @@ public final class McpCodec implements Codec {
         if (upstream.streams()) {
             return new McpStream(this, call.asked().session().orElse(""));
         }
-        boolean filtered = call.asked().action().equals(LIST_TOOLS);
+        boolean filtered = call.asked().action().equals(LIST_TOOLS) && upstream.status() == 200;
         return new Gathered(filtered ? Gathered.TooLarge.FAILS : Gathered.TooLarge.PASSES, answer -> {
-            Map<?, ?> message = Fields.objectOrNothing(answer.getBytes());
+            Map<?, ?> message = filtered ? Gathered.object(answer) : Fields.objectOrNothing(answer.getBytes());
             return new Piece.Last(
                     Optional.empty(), answer, Tally.NONE, listing(message).map(list -> list));
         });
