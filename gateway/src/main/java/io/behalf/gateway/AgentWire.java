@@ -229,10 +229,9 @@ final class AgentWire {
 
     private void leaveBody(MultiMap headers, Refusal refusal) {
         String length = request.getHeader(HttpHeaders.CONTENT_LENGTH);
-        boolean brief = length != null
-                && length.length() < 6
-                && length.matches("[0-9]+")
-                && Long.parseLong(length) <= MAX_DRAINED_BYTES;
+        boolean brief = length == null
+                ? !request.headers().contains(HttpHeaders.TRANSFER_ENCODING) // none at all (RFC 9112 §6.3)
+                : length.length() < 6 && length.matches("[0-9]+") && Long.parseLong(length) <= MAX_DRAINED_BYTES;
         boolean again = refusal.retryAfterSeconds().isPresent(); // the rest of the body is sent with the next attempt
         if (brief && !again && request.getHeader(HttpHeaders.EXPECT) == null) {
             request.handler(_ -> {});

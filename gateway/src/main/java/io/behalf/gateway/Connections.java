@@ -1,6 +1,7 @@
 package io.behalf.gateway;
 
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
+import io.netty.channel.Channel;
 import io.netty.channel.RecvByteBufAllocator;
 import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
@@ -111,7 +112,9 @@ public final class Connections {
     }
 
     void opened(HttpConnection connection) {
-        Closing.wire(connection).channel().config().setRecvByteBufAllocator(IN_SMALL_PORTIONS);
+        Channel wire = Closing.wire(connection).channel();
+        wire.config().setRecvByteBufAllocator(IN_SMALL_PORTIONS);
+        HeadLines.watch(wire.pipeline());
         connection.exceptionHandler(_ -> {}); // whoever speaks no HTTP would write into the log what he says
         if (open() >= limits.most) {
             Optional<HttpConnection> longest = expendable();

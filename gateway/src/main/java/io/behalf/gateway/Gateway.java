@@ -27,7 +27,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
  */
 public final class Gateway {
     /** Bounds of what the HTTP layer reads before the gateway sees anything. */
-    static final int MAX_HEADER_BYTES = 64 << 10;
+    static final int MAX_HEADER_BYTES = 48 << 10; // two tokens and a proof of the longest kind
 
     static final int MAX_CHUNK_BYTES = 64 << 10;
 

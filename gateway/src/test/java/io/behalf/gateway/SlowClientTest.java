@@ -70,6 +70,22 @@ class SlowClientTest {
         }
     }
 
+    /** Tiny lines become objects of twenty times their bytes, and this head is never whole, so that nobody counts them. */
+    @Test
+    void aHeadOfMoreLinesThanOneMayHaveIsNotWaitedFor() throws Exception {
+        try (World world = world(new Connections.Limits(100, LONG, LONG, LONG));
+                Wire wire = world.connect();
+                Wire another = world.connect()) {
+            wire.send("GET / HTTP/1.1\r\n" + "a:\r\n".repeat(HeadLines.MOST));
+            assertThat(wire.closed()).isTrue();
+
+            another.send(world.request("GET", "/llm/nobody/v1/models", "", ""));
+            assertThat(another.receive().status()).isEqualTo(404);
+            another.send("GET / HTTP/1.1\r\n" + "a:\r\n".repeat(HeadLines.MOST));
+            assertThat(another.closed()).isTrue();
+        }
+    }
+
     @Test
     void aConnectionIsKeptForTheNextRequestForAWhileOnly() throws Exception {
         // time for the next request, which is ready by then, however busy the machine

@@ -28,6 +28,11 @@ final class FrontDoor extends VerticleBase {
     /** Connections of one event loop with fewer of which there is nobody to serve. */
     static final int FEWEST = 32;
 
+    /** Of the heap, for heads that are still coming: and what one of them may take there, kept line by line. */
+    static final int PART_FOR_HEADS = 8;
+
+    static final int HEAD_BYTES = 64 << 10;
+
     /** A connection, the one to an upstream that its call needs, and one to an upstream that is kept for the next call. */
     static final int FILES_EACH = 3;
 
@@ -80,7 +85,8 @@ final class FrontDoor extends VerticleBase {
     }
 
     /**
-     * As many connections as this process may have open: none may take the last file from the ledger.
+     * As many connections as this process may have open: none may take the last file from the ledger, and those that send
+     * half a head each must not take the heap.
      *
      * @throws CommandFailed where the files are not enough for anything
      */
@@ -89,10 +95,11 @@ final class FrontDoor extends VerticleBase {
                 loops,
                 ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
                         ? unix.getMaxFileDescriptorCount()
-                        : Long.MAX_VALUE);
+                        : Long.MAX_VALUE,
+                Runtime.getRuntime().maxMemory());
     }
 
-    static Connections.Limits limits(int loops, long files) {
+    static Connections.Limits limits(int loops, long files, long heap) {
         long each = (files - OTHER_FILES) / FILES_EACH / loops;
         if (each < FEWEST) {
             long fewest = OTHER_FILES + (long) loops * FILES_EACH * FEWEST;
@@ -101,7 +108,8 @@ final class FrontDoor extends VerticleBase {
                     + " in the shell that starts it, LimitNOFILE=" + fewest + " in a systemd unit, --ulimit nofile="
                     + fewest + " for a container.");
         }
-        return Connections.Limits.of(Math.clamp(each, FEWEST, Connections.Limits.MOST));
+        long heads = heap / PART_FOR_HEADS / HEAD_BYTES / loops;
+        return Connections.Limits.of(Math.clamp(Math.min(each, heads), FEWEST, Connections.Limits.MOST));
     }
 
     @Override

@@ -27,6 +27,8 @@ import org.junit.jupiter.api.parallel.Isolated;
 /** The bounds themselves stand in the gateway's tests; here, that the server has them. */
 @Isolated("takes many of the ports that others look for")
 class SlowClientsTest {
+    private static final long PLENTY = 1L << 40;
+
     @Test
     void aThousandHeadsThatNeverEndShutNobodyOut(@TempDir Path folder) throws IOException {
         try (RunningServer running = RunningServer.in(folder)) {
@@ -88,13 +90,21 @@ class SlowClientsTest {
         for (int loops = 1; loops <= Server.MAX_LOOPS; loops++) {
             int needed = FrontDoor.OTHER_FILES + loops * FrontDoor.FILES_EACH * FrontDoor.FEWEST;
             for (long files : List.of((long) needed, 4_096L, 20_000L, 1L << 20, Long.MAX_VALUE)) {
-                int most = FrontDoor.limits(loops, files).most();
+                int most = FrontDoor.limits(loops, files, PLENTY).most();
                 assertThat(most).isBetween(FrontDoor.FEWEST, Connections.Limits.MOST);
                 assertThat(FrontDoor.OTHER_FILES + (long) loops * FrontDoor.FILES_EACH * most)
                         .isLessThanOrEqualTo(files);
             }
         }
-        assertThat(FrontDoor.limits(8, 1L << 20).most()).isEqualTo(Connections.Limits.MOST);
+        assertThat(FrontDoor.limits(8, 1L << 20, PLENTY).most()).isEqualTo(Connections.Limits.MOST);
+    }
+
+    @Test
+    void thereAreNoMoreConnectionsThanTheHeapHoldsHalfSentHeadsOf() {
+        long files = 1L << 20;
+        assertThat(FrontDoor.limits(2, files, 256L << 20).most()).isEqualTo(256);
+        assertThat(FrontDoor.limits(2, files, 1L << 30).most()).isEqualTo(1_024);
+        assertThat(FrontDoor.limits(2, files, 1L << 20).most()).isEqualTo(FrontDoor.FEWEST);
     }
 
     @Test
@@ -103,7 +113,7 @@ class SlowClientsTest {
             int processors = loops;
             int needed = FrontDoor.OTHER_FILES + loops * FrontDoor.FILES_EACH * FrontDoor.FEWEST;
             for (long files : List.of(0L, 256L, needed - 1L)) {
-                assertThatThrownBy(() -> FrontDoor.limits(processors, files))
+                assertThatThrownBy(() -> FrontDoor.limits(processors, files, PLENTY))
                         .isInstanceOf(CommandFailed.class)
                         .hasMessageContainingAll(
                                 "may open " + files + " files", "ulimit -n " + needed, "LimitNOFILE=" + needed)
