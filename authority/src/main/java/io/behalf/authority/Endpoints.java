@@ -28,7 +28,10 @@ final class Endpoints {
     static final String EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 
     /** Proofs remembered at the token endpoint: one for each token made within two minutes. */
-    private static final int PROOFS = 1 << 16;
+    private static final int PROOFS = 1 << 18;
+
+    /** Agents that it takes to fill that memory. One alone has 270 tokens a second. */
+    private static final int SHARES = 8;
 
     private final Parts parts;
     private final Starts starts;
@@ -37,7 +40,7 @@ final class Endpoints {
     private final Approvals approvals;
     private final Stops stops;
     private final FailedTries failed = new FailedTries();
-    private final DpopProofs proofs = new DpopProofs(PROOFS, DpopProofs.Nonces.NOT_DEMANDED);
+    private final DpopProofs proofs = new DpopProofs(PROOFS, SHARES, DpopProofs.Nonces.NOT_DEMANDED);
 
     Endpoints(Parts parts, Starts starts, Renewals renewals, HandOvers handOvers, Approvals approvals, Stops stops) {
         this.parts = parts;
@@ -143,7 +146,7 @@ final class Endpoints {
         }
         Optional<String> proved = Optional.empty();
         if (!ask.proofs().isEmpty()) {
-            Answer<VerificationKey> proof = proof(ask, now);
+            Answer<VerificationKey> proof = proof(ask, agent, now);
             if (!(proof instanceof Answer.Ok<VerificationKey>(var key))) {
                 return refused(proof);
             }
@@ -244,12 +247,13 @@ final class Endpoints {
                     : Answer.no(
                             Code.INVALID_DPOP_PROOF, "Delegations are bound to a key here: send a DPoP proof.", "none");
         }
-        return proof(ask, now).map(key -> new TokenRequest(ask.form(), agent, new Binding.Key(key.thumbprint()), now));
+        return proof(ask, agent, now)
+                .map(key -> new TokenRequest(ask.form(), agent, new Binding.Key(key.thumbprint()), now));
     }
 
-    Answer<VerificationKey> proof(Ask ask, Instant now) {
+    private Answer<VerificationKey> proof(Ask ask, Agent agent, Instant now) {
         var expected = DpopProofs.Expected.atTokenEndpoint(ask.method(), address(ask.path()), Optional.empty());
-        return switch (proofs.check(ask.proofs(), expected, now)) {
+        return switch (proofs.check(ask.proofs(), expected, agent.id(), now)) {
             case Checked.Passed<VerificationKey>(var key) -> Answer.ok(key);
             case Checked.Refused<VerificationKey>(var refusal) ->
                 Answer.no(

@@ -209,7 +209,8 @@ public final class DelegationVerifier {
             }
             var expected = new DpopProofs.Expected(
                     p.method(), p.url(), Optional.of(token.tokenHash()), Optional.of(key.jkt()));
-            return proofs.check(p.proofs(), expected, now, token.lastKey())
+            return proofs.check(
+                            p.proofs(), expected, Optional.of(token.delegation().actor()), now, token.lastKey())
                     .then(proved -> Checked.passed(verified(token, true)));
         }
         if (p.scheme() == Presented.Scheme.DPOP) { // RFC 9449 §7.1: the proof would prove nothing about this token

@@ -35,6 +35,9 @@ public final class DpopProofs {
     /** Proofs remembered in one window unless told otherwise: 17,000 a second for {@link #MAX_AGE} and ahead. */
     public static final int DEFAULT_REMEMBERED = 1 << 21;
 
+    /** Holders that it takes to fill that memory unless told otherwise. */
+    public static final int DEFAULT_SHARES = 2;
+
     private final ReplayedProofs replayed;
     private final Nonces nonces;
 
@@ -44,7 +47,12 @@ public final class DpopProofs {
 
     /** @param remembered most proofs within one window; beyond it every proof is refused */
     public DpopProofs(int remembered, Nonces nonces) {
-        this.replayed = new ReplayedProofs(MAX_AGE.plus(MAX_AHEAD), remembered);
+        this(remembered, DEFAULT_SHARES, nonces);
+    }
+
+    /** @param shares of the memory: beyond its own, a holder's proofs are refused, and nobody else's */
+    public DpopProofs(int remembered, int shares, Nonces nonces) {
+        this.replayed = new ReplayedProofs(MAX_AGE.plus(MAX_AHEAD), remembered, shares);
         this.nonces = nonces;
     }
 
@@ -77,11 +85,17 @@ public final class DpopProofs {
      * @return the proof's public key
      */
     public Checked<VerificationKey> check(List<String> headers, Expected expected, Instant now) {
-        return check(headers, expected, now, new LastKey());
+        return check(headers, expected, Optional.empty(), now, new LastKey());
+    }
+
+    /** As above, of somebody who may show many keys: {@code holder}, authenticated by other means, has one share. */
+    public Checked<VerificationKey> check(List<String> headers, Expected expected, String holder, Instant now) {
+        return check(headers, expected, Optional.of(holder), now, new LastKey());
     }
 
     /** As above, with the key of this holder's last proof at hand, so that the same key is not read again. */
-    Checked<VerificationKey> check(List<String> headers, Expected expected, Instant now, LastKey last) {
+    Checked<VerificationKey> check(
+            List<String> headers, Expected expected, Optional<String> holder, Instant now, LastKey last) {
         if (headers.size() != 1) { // RFC 9449 §4.3, 1
             return headers.isEmpty()
                     ? Checked.refused(Refusal.of(
@@ -104,7 +118,7 @@ public final class DpopProofs {
             return invalid("The DPoP proof is not signed by the key it shows.", "signature, alg or crit");
         }
         Optional<Refusal> wrong = claims(proof, expected, now);
-        return wrong.isPresent() ? Checked.refused(wrong.get()) : held(proof, key, expected, now);
+        return wrong.isPresent() ? Checked.refused(wrong.get()) : held(proof, key, expected, holder, now);
     }
 
     private Optional<Refusal> claims(CompactJws proof, Expected expected, Instant now) {
@@ -135,14 +149,19 @@ public final class DpopProofs {
         return Optional.empty();
     }
 
-    private Checked<VerificationKey> held(CompactJws proof, VerificationKey key, Expected expected, Instant now) {
+    private Checked<VerificationKey> held(
+            CompactJws proof, VerificationKey key, Expected expected, Optional<String> holder, Instant now) {
         if (expected.thumbprint().isPresent() && !expected.thumbprint().get().equals(key.thumbprint())) { // 12
             return Checked.refused(Refusal.of(
                     Reason.BINDING_MISMATCH,
                     "The delegation is bound to another key than the one that made the proof."));
         }
         // last, so that only the holder of a bound key can use up memory
-        return switch (replayed.add(key.thumbprint(), proof.claim("jti").orElseThrow(), now)) {
+        return switch (replayed.add(
+                holder.orElse(key.thumbprint()),
+                key.thumbprint(),
+                proof.claim("jti").orElseThrow(),
+                now)) {
             case FIRST_TIME -> Checked.passed(key);
             case BEFORE ->
                 Checked.refused(Refusal.of(

@@ -8,6 +8,9 @@ import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Remembers for a window which proofs were seen, in memory that is bounded: two generations of 128-bit hashes that take
@@ -29,12 +32,18 @@ final class ReplayedProofs {
 
     private final long windowSeconds;
     private final int mostPerStripe;
+    private final int mostPerHolder;
+    private volatile Shares shares = new Shares(Long.MIN_VALUE);
     private final byte[] salt = new byte[16];
     private final Stripe[] stripes = new Stripe[STRIPES];
 
-    /** @param most proofs remembered in one window, over all stripes */
-    ReplayedProofs(Duration window, int most) {
+    /**
+     * @param most proofs remembered in one window, over all stripes
+     * @param shares how many holders it takes to fill them: none can shut out the others alone
+     */
+    ReplayedProofs(Duration window, int most, int shares) {
         windowSeconds = window.toSeconds();
+        mostPerHolder = Math.max(1, most / shares);
         mostPerStripe = Math.max(1, most / STRIPES);
         // unknown to callers, or they could choose values that all fall into one slot
         new SecureRandom().nextBytes(salt);
@@ -43,12 +52,56 @@ final class ReplayedProofs {
         }
     }
 
-    /** Remembers the proof of this key and {@code jti}, and says whether it was known. */
-    Seen add(String thumbprint, String jti, Instant now) {
+    /**
+     * Remembers the proof of this key and {@code jti}, and says whether it was known.
+     *
+     * @param holder whose share it takes: somebody who has been authenticated, so that there are not many
+     */
+    Seen add(String holder, String thumbprint, String jti, Instant now) {
+        AtomicInteger used = shares(now.getEpochSecond()).of(holder);
+        if (used.get() >= mostPerHolder) {
+            return Seen.FULL;
+        }
+        Seen seen = add(thumbprint, jti, now);
+        if (seen == Seen.FIRST_TIME) {
+            used.incrementAndGet();
+        }
+        return seen;
+    }
+
+    private Seen add(String thumbprint, String jti, Instant now) {
         ByteBuffer hash = ByteBuffer.wrap(hash(thumbprint, jti)).order(ByteOrder.LITTLE_ENDIAN);
         long high = hash.getLong();
         long low = hash.getLong() | 1; // never zero: that marks a free slot
         return stripes[(int) (high & (STRIPES - 1))].add(high, low, now.getEpochSecond());
+    }
+
+    private Shares shares(long now) {
+        Shares present = shares;
+        if (now < present.turnAt) {
+            return present;
+        }
+        synchronized (stripes) {
+            if (now >= shares.turnAt) {
+                shares = new Shares(now + windowSeconds);
+            }
+            return shares;
+        }
+    }
+
+    /** How many each holder has made in one window. */
+    private static final class Shares {
+        private final long turnAt;
+        private final Map<String, AtomicInteger> used = new ConcurrentHashMap<>();
+
+        Shares(long turnAt) {
+            this.turnAt = turnAt;
+        }
+
+        AtomicInteger of(String holder) {
+            AtomicInteger known = used.get(holder);
+            return known != null ? known : used.computeIfAbsent(holder, name -> new AtomicInteger());
+        }
     }
 
     private byte[] hash(String thumbprint, String jti) {

@@ -103,12 +103,13 @@ final class DpopProofsTest {
     void refusesAnotherKeyShownUnderAHeaderSeenBefore() {
         // the header's text is what the last key is found by, so a forger repeats it and signs with a key of his own
         DpopProofs.LastKey last = new DpopProofs.LastKey();
-        proofs.check(List.of(forge.proof(TOKEN)), expected(), NOW, last);
+        proofs.check(List.of(forge.proof(TOKEN)), expected(), Optional.empty(), NOW, last);
         SigningKey forger = SigningKey.generate();
         String forged = forge.proofWith(
                 forger, TOKEN, h -> h.put("jwk", forge.agent.publicKey().toJwk()), c -> {});
 
-        assertThat(refused(proofs.check(List.of(forged), expected(), NOW, last)).reason())
+        assertThat(refused(proofs.check(List.of(forged), expected(), Optional.empty(), NOW, last))
+                        .reason())
                 .isEqualTo(Reason.PROOF_INVALID);
     }
 
@@ -174,6 +175,34 @@ final class DpopProofsTest {
         assertThat(tiny.check(List.of(forge.proof(TOKEN)), expected(), NOW)).isInstanceOf(Checked.Passed.class);
     }
 
+    /** At a token endpoint it may make each proof with another key. */
+    @Test
+    void oneHolderFillsItsOwnShareAndNobodyElses() {
+        DpopProofs shared = new DpopProofs(1_600, 8, DpopProofs.Nonces.NOT_DEMANDED);
+        DpopProofs.Expected anyKey = DpopProofs.Expected.atTokenEndpoint("POST", URL, Optional.empty());
+        int passed = 0;
+        for (int i = 0; i < 400; i++) {
+            SigningKey key = SigningKey.generate();
+            Checked<VerificationKey> checked = shared.check(List.of(proof(key, i)), anyKey, "greedy", NOW);
+            if (checked instanceof Checked.Refused<VerificationKey> no) {
+                assertThat(no.refusal().reason()).isEqualTo(Reason.PROOF_REPLAYED);
+            } else {
+                passed++;
+            }
+        }
+        assertThat(passed).isEqualTo(200);
+        assertThat(shared.check(List.of(proof(SigningKey.generate(), 0)), anyKey, "another", NOW))
+                .isInstanceOf(Checked.Passed.class);
+        Instant later = NOW.plus(DpopProofs.MAX_AGE).plus(DpopProofs.MAX_AHEAD);
+        String fresh =
+                DpopProof.sign(SigningKey.generate(), "POST", URL, later, "later", Optional.empty(), Optional.empty());
+        assertThat(shared.check(List.of(fresh), anyKey, "greedy", later)).isInstanceOf(Checked.Passed.class);
+    }
+
+    private static String proof(SigningKey key, int number) {
+        return DpopProof.sign(key, "POST", URL, NOW, "proof-" + number, Optional.empty(), Optional.empty());
+    }
+
     @Test
     void refusesEveryProofWhileTheMemoryIsFullAndRecoversAfterTheWindow() {
         DpopProofs tiny = new DpopProofs(16, DpopProofs.Nonces.NOT_DEMANDED);
@@ -231,15 +260,17 @@ final class DpopProofsTest {
     @Test
     void remembersProofsForAtLeastOneWindowAndForgetsThemAfterTwo() {
         Duration window = Duration.ofMinutes(2);
-        ReplayedProofs seen = new ReplayedProofs(window, 100_000);
+        ReplayedProofs seen = new ReplayedProofs(window, 100_000, 1);
         for (int i = 0; i < 20_000; i++) {
-            assertThat(seen.add("k", "jti-" + i, NOW.plusMillis(i))).isEqualTo(ReplayedProofs.Seen.FIRST_TIME);
+            assertThat(seen.add("holder", "k", "jti-" + i, NOW.plusMillis(i)))
+                    .isEqualTo(ReplayedProofs.Seen.FIRST_TIME);
         }
         for (int i = 0; i < 20_000; i++) {
-            assertThat(seen.add("k", "jti-" + i, NOW.plus(window))).isEqualTo(ReplayedProofs.Seen.BEFORE);
+            assertThat(seen.add("holder", "k", "jti-" + i, NOW.plus(window))).isEqualTo(ReplayedProofs.Seen.BEFORE);
         }
-        assertThat(seen.add("other", "jti-0", NOW.plus(window))).isEqualTo(ReplayedProofs.Seen.FIRST_TIME);
-        assertThat(seen.add("k", "jti-0", NOW.plus(window.multipliedBy(3)))).isEqualTo(ReplayedProofs.Seen.FIRST_TIME);
+        assertThat(seen.add("holder", "other", "jti-0", NOW.plus(window))).isEqualTo(ReplayedProofs.Seen.FIRST_TIME);
+        assertThat(seen.add("holder", "k", "jti-0", NOW.plus(window.multipliedBy(3))))
+                .isEqualTo(ReplayedProofs.Seen.FIRST_TIME);
     }
 
     private void assertPasses(String proof) {
