@@ -9,10 +9,6 @@ import java.util.Optional;
 /**
  * What a request wants, as its codec read it from exactly the bytes that go on.
  *
- * @param complete whether these are all the resources that it touches, as far as rules name any
- * @param attributes what constraints may ask about
- * @param arguments of a tool call, as an RFC 8785 form, for the link to the plan
- * @param key under which its answer may arrive on another request; empty where it comes on its own
  * @param reach how it is held against the scope
  * @param session MCP session that it names
  * @param cancels the running call whose answer is not wanted any more
@@ -20,193 +16,96 @@ import java.util.Optional;
  */
 public record Asked(
         String action,
-        List<String> resources,
-        boolean complete,
-        Map<String, String> attributes,
+        Touched touched,
         Optional<String> model,
-        Optional<String> tool,
-        Optional<String> toolCallId,
-        Optional<Buffer> arguments,
-        Optional<CallKey> key,
+        ToolUse use,
+        Answered answered,
         Optional<String> session,
         Reach reach,
-        Loss loss,
         Optional<CallKey> cancels,
         Optional<String> because) {
-    public Asked {
-        resources = List.copyOf(resources);
-        attributes = Map.copyOf(attributes);
-    }
 
     /** Plain: an action, nothing more known of it. */
     public static Asked action(String action) {
         return new Asked(
                 action,
-                List.of(),
-                true,
-                Map.of(),
+                Touched.NOTHING,
                 Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
+                ToolUse.NONE,
+                Answered.HERE,
                 Optional.empty(),
                 Reach.ACTION,
-                Loss.ENDS,
                 Optional.empty(),
                 Optional.empty());
     }
 
-    public Asked touching(Touched touched) {
-        return touching(touched.resources(), touched.complete(), touched.attributes());
-    }
-
-    public Asked touching(List<String> which, Map<String, String> known) {
-        return touching(which, true, known);
-    }
-
-    private Asked touching(List<String> which, boolean all, Map<String, String> known) {
-        return new Asked(
-                action,
-                which,
-                all,
-                known,
-                model,
-                tool,
-                toolCallId,
-                arguments,
-                key,
-                session,
-                reach,
-                loss,
-                cancels,
-                because);
+    public Asked touching(Touched what) {
+        return new Asked(action, what, model, use, answered, session, reach, cancels, because);
     }
 
     public Asked ofModel(String name) {
-        return new Asked(
-                action,
-                resources,
-                complete,
-                attributes,
-                Optional.of(name),
-                tool,
-                toolCallId,
-                arguments,
-                key,
-                session,
-                reach,
-                loss,
-                cancels,
-                because);
+        return new Asked(action, touched, Optional.of(name), use, answered, session, reach, cancels, because);
     }
 
     public Asked ofTool(String name, Optional<String> callId, Optional<Buffer> given) {
-        return new Asked(
-                action,
-                resources,
-                complete,
-                attributes,
-                model,
-                Optional.of(name),
-                callId,
-                given,
-                key,
-                session,
-                reach,
-                loss,
-                cancels,
-                because);
+        ToolUse of = new ToolUse(Optional.of(name), callId, given);
+        return new Asked(action, touched, model, of, answered, session, reach, cancels, because);
     }
 
     public Asked inSession(Optional<String> id) {
-        return new Asked(
-                action,
-                resources,
-                complete,
-                attributes,
-                model,
-                tool,
-                toolCallId,
-                arguments,
-                key,
-                id,
-                reach,
-                loss,
-                cancels,
-                because);
+        return new Asked(action, touched, model, use, answered, id, reach, cancels, because);
     }
 
     public Asked answeredUnder(CallKey under, Loss onLoss) {
-        return new Asked(
-                action,
-                resources,
-                complete,
-                attributes,
-                model,
-                tool,
-                toolCallId,
-                arguments,
-                Optional.of(under),
-                session,
-                reach,
-                onLoss,
-                cancels,
-                because);
+        Answered elsewhere = new Answered(Optional.of(under), onLoss);
+        return new Asked(action, touched, model, use, elsewhere, session, reach, cancels, because);
     }
 
     public Asked cancelling(CallKey which) {
-        return new Asked(
-                action,
-                resources,
-                complete,
-                attributes,
-                model,
-                tool,
-                toolCallId,
-                arguments,
-                key,
-                session,
-                reach,
-                loss,
-                Optional.of(which),
-                because);
+        return new Asked(action, touched, model, use, answered, session, reach, Optional.of(which), because);
     }
 
     public Asked reaching(Reach how) {
-        return new Asked(
-                action,
-                resources,
-                complete,
-                attributes,
-                model,
-                tool,
-                toolCallId,
-                arguments,
-                key,
-                session,
-                how,
-                loss,
-                cancels,
-                because);
+        return new Asked(action, touched, model, use, answered, session, how, cancels, because);
     }
 
     public Asked because(String found) {
-        return new Asked(
-                action,
-                resources,
-                complete,
-                attributes,
-                model,
-                tool,
-                toolCallId,
-                arguments,
-                key,
-                session,
-                reach,
-                loss,
-                cancels,
-                Optional.of(found));
+        return new Asked(action, touched, model, use, answered, session, reach, cancels, Optional.of(found));
+    }
+
+    public List<String> resources() {
+        return touched.resources();
+    }
+
+    public Map<String, String> attributes() {
+        return touched.attributes();
+    }
+
+    public Optional<String> tool() {
+        return use.tool();
+    }
+
+    public Optional<CallKey> key() {
+        return answered.key();
+    }
+
+    /**
+     * A tool's call, if it is one.
+     *
+     * @param callId under which a model planned it
+     * @param arguments as an RFC 8785 form, for the link to the plan
+     */
+    public record ToolUse(Optional<String> tool, Optional<String> callId, Optional<Buffer> arguments) {
+        static final ToolUse NONE = new ToolUse(Optional.empty(), Optional.empty(), Optional.empty());
+    }
+
+    /**
+     * Where its answer comes.
+     *
+     * @param key under which that may be on another request; empty where it comes on its own
+     */
+    public record Answered(Optional<CallKey> key, Loss loss) {
+        static final Answered HERE = new Answered(Optional.empty(), Loss.ENDS);
     }
 
     /** How a request is held against the scope. */

@@ -208,12 +208,11 @@ final class CallFlow {
         Question question =
                 question(call, d, call.asked().action(), call.asked().attributes());
         if (call.asked().reach() == Reach.SERVICE && reaches(call, d, policy)) {
-            return d.task()
+            Optional<Decision.Denied> no = d.task()
                     .usedUp(delegation.task().limits())
                     .map(Decision.Denied::new)
-                    .or(() -> policy.forbidden(question))
-                    .<Decision>map(no -> no)
-                    .orElseGet(() -> new Decision.Permit(List.of(Policy.WITHIN_SCOPE)));
+                    .or(() -> policy.forbidden(question));
+            return no.isPresent() ? no.get() : new Decision.Permit(List.of(Policy.WITHIN_SCOPE));
         }
         return policy.decide(question, () -> d.task().usedUp(delegation.task().limits()));
     }
@@ -239,7 +238,7 @@ final class CallFlow {
                         call.route().service(),
                         action,
                         call.asked().resources(),
-                        call.asked().complete(),
+                        call.asked().touched().complete(),
                         attributes),
                 d.shown().delegation(),
                 call.route().surface(),

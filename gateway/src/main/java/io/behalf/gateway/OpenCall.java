@@ -88,7 +88,7 @@ final class OpenCall {
         if (!resumable) {
             return Duration.ZERO;
         }
-        Duration open = intent.call().asked().loss().openFor();
+        Duration open = intent.call().asked().answered().loss().openFor();
         Duration silent = intent.call().route().idleTimeout();
         return open.compareTo(silent) < 0 ? open : silent;
     }

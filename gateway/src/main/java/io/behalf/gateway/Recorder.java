@@ -277,7 +277,7 @@ final class Recorder {
                 resources(call, arrival, basis.macs()),
                 asked.model(),
                 asked.tool(),
-                asked.toolCallId(),
+                asked.use().callId(),
                 Optional.empty(),
                 Optional.of(basis.macs().of(call.body())),
                 call.body().length());
@@ -318,10 +318,12 @@ final class Recorder {
             return Optional.empty();
         }
         Plans plans = d.task().plans();
-        return asked.toolCallId()
+        return asked.use()
+                .callId()
                 .map(RecordEncoder::bounded)
                 .flatMap(plans::claimById)
-                .or(() -> asked.arguments()
+                .or(() -> asked.use()
+                        .arguments()
                         .flatMap(given -> plans.claimByArguments(
                                 RecordEncoder.bounded(asked.tool().get()),
                                 basis.macs().of(given))));

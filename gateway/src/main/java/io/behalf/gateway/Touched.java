@@ -1,6 +1,7 @@
 package io.behalf.gateway;
 
 import io.behalf.core.delegation.Checked;
+import io.behalf.core.delegation.Permission;
 import io.behalf.core.delegation.Reason;
 import io.behalf.core.delegation.Refusal;
 import io.behalf.core.json.Json;
@@ -19,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param complete false as soon as one rule finds nothing: the service would fill in a value that nobody here knows
  */
 public record Touched(List<String> resources, boolean complete, Map<String, String> attributes) {
+    static final Touched NOTHING = with(Map.of());
+
     /** Most values of one rule. */
     private static final int MAX_VALUES = 64;
 
@@ -27,8 +30,18 @@ public record Touched(List<String> resources, boolean complete, Map<String, Stri
     /** A path from the root, on a drive, or an address: put together with what stands before it, it is itself. */
     private static final Pattern ABSOLUTE = Pattern.compile("/|[A-Za-z][A-Za-z0-9+.-]*:/");
 
-    /** An encoded dot, slash, backslash or percent: who resolves a name may decode it first, and take "%2e%2e" for "..". */
-    private static final Pattern ENCODED = Pattern.compile("%(?:2e|2f|5c|25)", Pattern.CASE_INSENSITIVE);
+    /** What follows a semicolon in a segment is a parameter to some (RFC 3986 §3.3). */
+    private static final Pattern PARAMETER = Pattern.compile(";[^/]*");
+
+    public Touched {
+        resources = List.copyOf(resources);
+        attributes = Map.copyOf(attributes);
+    }
+
+    /** No resource that a rule names. */
+    public static Touched with(Map<String, String> attributes) {
+        return new Touched(List.of(), true, attributes);
+    }
 
     /** @param lookup finds a value in the request: a string, number, boolean or a list of them; null where there is none */
     public static Checked<Touched> by(
@@ -101,7 +114,8 @@ public record Touched(List<String> resources, boolean complete, Map<String, Stri
             return true;
         }
         if (value.chars().anyMatch(c -> c < 0x20 || c == 0x7f)
-                || ENCODED.matcher(value).find()) {
+                || !Permission.staysBelow(value)
+                || !Permission.staysBelow(PARAMETER.matcher(value).replaceAll(""))) {
             return true;
         }
         if (below && ABSOLUTE.matcher(value).lookingAt()) {
@@ -110,8 +124,7 @@ public record Touched(List<String> resources, boolean complete, Map<String, Stri
         boolean first = true;
         int scheme = value.indexOf("://");
         for (String segment : value.substring(scheme < 0 ? 0 : scheme + 3).split("/", -1)) {
-            String plain = segment.split(";", 2)[0]; // what follows is a parameter to some (RFC 3986 §3.3)
-            if (plain.equals(".") || plain.equals("..") || (segment.isEmpty() && !first)) {
+            if (segment.isEmpty() && !first) {
                 return true;
             }
             first = false;

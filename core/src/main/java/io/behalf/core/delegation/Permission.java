@@ -114,7 +114,7 @@ public record Permission(
     }
 
     /** Whether a resource is where its text says: "a/../b" begins like what lies below "a/", and is not there. */
-    static boolean staysBelow(String resource) {
+    public static boolean staysBelow(String resource) {
         if (ENCODED.matcher(resource).find()) {
             return false;
         }

@@ -12,6 +12,7 @@ import io.behalf.gateway.Head;
 import io.behalf.gateway.Inbound;
 import io.behalf.gateway.Piece;
 import io.behalf.gateway.Tally;
+import io.behalf.gateway.Touched;
 import io.vertx.core.buffer.Buffer;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -88,7 +89,7 @@ abstract sealed class ModelCodec implements Codec permits OpenAiCodec, Anthropic
                     .map(member -> Asked.action(ProviderActions.ACTION).because(member))
                     .orElseGet(() -> Asked.action(action()))
                     .ofModel(model)
-                    .touching(List.of(), attributes));
+                    .touching(Touched.with(attributes)));
         } catch (Json.Malformed notJson) {
             return malformed("the body is not one JSON object with each member once");
         }
