@@ -65,7 +65,7 @@ public final class HttpCodec implements Codec {
         if (query == null) {
             return malformed("its query has a parameter twice, or one that is not well-formed");
         }
-        Set<String> decisive = decisiveParameters(matched.operation);
+        Set<String> decisive = matched.operation.decisive();
         if (head.query().indexOf(';') >= 0 && !decisive.isEmpty()) {
             return malformed("some take a semicolon in its query for the beginning of another parameter");
         }
@@ -73,7 +73,7 @@ public final class HttpCodec implements Codec {
             return asked(head, matched, query, null);
         }
         if (!head.saysJson()) {
-            if (decidesByBody(matched.operation)) {
+            if (matched.operation.decidesByBody()) {
                 return malformed("its body must be application/json, as what it names is decided on");
             }
             if (head.saysMultipart() && Parameters.overrideMethodInParts(body)) {
@@ -105,27 +105,8 @@ public final class HttpCodec implements Codec {
                 : Optional.of(malformed("its body has a parameter again that is decided on in its query"));
     }
 
-    /** Parameters of the query that are decided on, as services may read their names. */
-    private static Set<String> decisiveParameters(Route.Operation operation) {
-        return Stream.concat(
-                        operation.resources().stream().map(Route.Resource::value),
-                        operation.attributes().values().stream())
-                .flatMap(value -> value instanceof Route.Value.QueryPart(String name)
-                        ? Stream.of(Parameters.folded(name))
-                        : Stream.empty())
-                .collect(Collectors.toSet());
-    }
-
-    /** Services exist that take a body for JSON whatever it is said to be. */
-    private static boolean decidesByBody(Route.Operation operation) {
-        return operation.attributes().values().stream().anyMatch(Route.Value.Pointer.class::isInstance)
-                || operation.resources().stream()
-                        .map(Route.Resource::value)
-                        .anyMatch(Route.Value.Pointer.class::isInstance);
-    }
-
     private static Checked<Asked> asked(Head head, Matched matched, Map<String, String> query, @Nullable Object json) {
-        Route.Operation operation = matched.operation;
+        Route.Operation operation = matched.operation.operation();
         Map<String, @Nullable Object> arguments = new HashMap<>(matched.parts);
         arguments.putAll(query);
         if (json instanceof Map<?, ?> members) {
@@ -177,13 +158,13 @@ public final class HttpCodec implements Codec {
         return ANSWER.contains(header);
     }
 
-    private record Matched(Route.Operation operation, Map<String, String> parts) {}
+    private record Matched(OperationPath operation, Map<String, String> parts) {}
 
     private Optional<Matched> match(Head head) {
         for (OperationPath operation : operations) {
             @Nullable Map<String, String> parts = operation.match(head.method(), head.path());
             if (parts != null) {
-                return Optional.of(new Matched(operation.operation(), parts));
+                return Optional.of(new Matched(operation, parts));
             }
         }
         return Optional.empty();
