@@ -87,7 +87,7 @@ final class ApprovalText {
     private Item item(Permission permission, String action) {
         Optional<Service> service = Optional.ofNullable(services.get(permission.service()));
         Optional<Action> known = action.equals("*")
-                ? service.flatMap(ApprovalText::all)
+                ? service.map(ApprovalText::all)
                 : service.map(s -> s.actions().get(action));
         String where = service.flatMap(s -> label(s.label())).orElse(permission.service());
         Optional<String> described = known.flatMap(a -> label(a.label()));
@@ -115,7 +115,7 @@ final class ApprovalText {
     }
 
     /** All that is described of a service in one: with its labels and data, and the highest risk of any. */
-    private static Optional<Action> all(Service service) {
+    private static Action all(Service service) {
         Risk risk = service.regulated() ? Risk.HIGH : Risk.MEDIUM;
         Set<String> labels = new LinkedHashSet<>();
         Set<String> data = new LinkedHashSet<>();
@@ -124,7 +124,7 @@ final class ApprovalText {
             label(action.label()).ifPresent(labels::add);
             label(action.data()).ifPresent(data::add);
         }
-        return Optional.of(new Action(joined(labels), risk, joined(data)));
+        return new Action(joined(labels), risk, joined(data));
     }
 
     private static Map<String, String> joined(Set<String> texts) {
