@@ -3,6 +3,7 @@ package io.behalf.authority;
 import io.behalf.core.delegation.ApprovedTask;
 import io.behalf.core.delegation.TaskId;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Optional;
@@ -22,16 +23,35 @@ public final class Identities implements AutoCloseable {
         this.owned = owned;
     }
 
-    /** Opens a data directory to read only; empty where there is no store or no key yet. */
+    /**
+     * Opens a data directory to read only; empty where there is no store or no key yet. It may be a stranger's copy: nothing is written
+     * in it, and no pipe, device or link is opened.
+     *
+     * @throws StoreFault when the store or its key is not what a server writes
+     */
     public static Optional<Identities> open(Path data) {
         Path file = data.resolve("behalf.db");
         return Keys.existingSealer(data.resolve("keys"), new SecureRandom())
-                .filter(sealer -> Files.exists(file))
-                .map(sealer -> new Identities(Store.openReadOnly(file), new TaskTable(sealer, new LiveStops()), true));
+                .filter(sealer -> Files.exists(file, LinkOption.NOFOLLOW_LINKS))
+                .map(sealer -> new Identities(StoreCopy.open(file), new TaskTable(sealer, new LiveStops()), true));
     }
 
-    /** Empty when the task is unknown, or its person was erased. */
+    /**
+     * Empty when the task is unknown, or its person was erased.
+     *
+     * @throws StoreFault when the store says what no server writes
+     */
     public Optional<Identity> of(TaskId id) {
+        try {
+            return read(id);
+        } catch (StoreFault | StoreUnavailable e) {
+            throw e;
+        } catch (RuntimeException e) { // whoever made the store sealed it, and may have sealed anything
+            throw new StoreFault("what the store says of " + id + " is not what a server writes", e);
+        }
+    }
+
+    private Optional<Identity> read(TaskId id) {
         return store.transaction(sql -> tasks.find(sql, id)
                 .map(task -> new Identity(
                         task.identity().map(KnownTask.Identity::person),

@@ -6,10 +6,12 @@ import io.behalf.core.jose.SigningKey;
 import io.behalf.core.jose.VerificationKey;
 import io.behalf.core.json.Json;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -94,19 +96,33 @@ final class Keys {
                 random.nextBytes(fresh);
                 write(file, fresh);
             }
-            byte[] key = Files.readAllBytes(file);
-            if (key.length != STORE_KEY_BYTES) {
-                throw new StoreFault(file + " is not a key of " + STORE_KEY_BYTES + " bytes", null);
-            }
-            return new Sealer(key, random);
+            return sealer(file, Files.readAllBytes(file), random);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read or make " + file, e);
         }
     }
 
-    /** The store's key, for readers who must not make one. */
+    /** The store's key, for readers who must not make one, and who do not know who put it there. */
     static Optional<Sealer> existingSealer(Path directory, SecureRandom random) {
-        return Files.exists(directory.resolve("store.key")) ? Optional.of(sealer(directory, random)) : Optional.empty();
+        Path file = directory.resolve("store.key");
+        if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+            return Optional.empty();
+        }
+        try {
+            StoreCopy.checkRegular(file);
+            try (InputStream in = Files.newInputStream(file, LinkOption.NOFOLLOW_LINKS)) {
+                return Optional.of(sealer(file, in.readNBytes(STORE_KEY_BYTES + 1), random));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + file, e);
+        }
+    }
+
+    private static Sealer sealer(Path file, byte[] key, SecureRandom random) {
+        if (key.length != STORE_KEY_BYTES) {
+            throw new StoreFault(file + " is not a key of " + STORE_KEY_BYTES + " bytes", null);
+        }
+        return new Sealer(key, random);
     }
 
     private static List<SigningKey> load(Path directory) throws IOException {

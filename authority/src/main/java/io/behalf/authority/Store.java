@@ -13,6 +13,7 @@ import java.util.function.Function;
 import org.flywaydb.core.Flyway;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.JdbiException;
 import org.sqlite.SQLiteConfig;
 import org.sqlite.SQLiteDataSource;
 
@@ -23,6 +24,9 @@ import org.sqlite.SQLiteDataSource;
  */
 final class Store implements AutoCloseable {
     private static final int BUSY_MILLIS = 5_000;
+
+    /** Of a value in a store that somebody else may have made; ours have a few hundred KB at most. */
+    private static final int MAX_READ_VALUE = 16 << 20;
 
     private final Side writing;
     private final Side reading;
@@ -80,13 +84,39 @@ final class Store implements AutoCloseable {
         }
     }
 
-    /** For commands that read while no server runs, or beside one. */
-    static Store openReadOnly(Path file) {
+    /**
+     * A file that nobody writes meanwhile: no other file is made, looked for or locked beside it.
+     *
+     * @throws StoreFault when it is no store
+     */
+    static Store openUnchanging(Path file) {
+        SQLiteConfig config = new SQLiteConfig();
+        config.setReadOnly(true);
+        config.setPragma(SQLiteConfig.Pragma.LIMIT_LENGTH, String.valueOf(MAX_READ_VALUE));
+        SQLiteDataSource source = new SQLiteDataSource(config);
+        source.setUrl("jdbc:sqlite:" + file.toUri() + "?immutable=1");
         try {
-            SQLiteDataSource source = source(file, true);
-            return new Store(source.getConnection(), source.getConnection());
+            var store = new Store(source.getConnection(), source.getConnection());
+            if (!store.hasTasks()) {
+                store.close();
+                throw new StoreFault(file + " is no store of a server", null);
+            }
+            return store;
         } catch (SQLException e) {
-            throw new StoreFault("cannot open " + file, e);
+            throw new StoreFault("cannot open " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** In a table of the file: what a view or a foreign module stands for is computed while it is read, perhaps without end. */
+    private boolean hasTasks() {
+        try {
+            return transaction(sql -> sql.createQuery(
+                                    "select count(*) from sqlite_schema where name = 'task' and type = 'table' and rootpage > 0")
+                            .mapTo(Integer.class)
+                            .one()
+                    == 1);
+        } catch (JdbiException e) { // not even a database
+            return false;
         }
     }
 

@@ -23,6 +23,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -305,8 +307,8 @@ class OwedStopsTest {
     }
 
     private int count(String query) {
-        try (Store store = Store.openReadOnly(data.resolve("behalf.db"))) {
-            return store.read(sql -> sql.createQuery(query).mapTo(Integer.class).one());
+        try (Handle sql = Jdbi.open("jdbc:sqlite:" + data.resolve("behalf.db"))) {
+            return sql.createQuery(query).mapTo(Integer.class).one();
         }
     }
 

@@ -92,7 +92,7 @@ public final class EmbeddedLedger implements Ledger {
         disk.forceFolder("");
         key = LogKey.open(settings, disk);
         pin = settings.pin().map(file -> new PinFile(file, disks));
-        reader = new LedgerReader(settings.directory());
+        reader = LedgerReader.ofOwn(settings.directory());
 
         var recovery = new Recovery(settings, disk);
         Recovery.Found found = recovery.read(key);

@@ -62,6 +62,11 @@ public final class LedgerIndex implements AutoCloseable {
 
         /** Waits for more, at most so long. */
         boolean await(long size, long nanos) throws InterruptedException;
+
+        /** Whether it will: then nobody need be waiting when the index fails, and the log is told. */
+        default boolean grows() {
+            return true;
+        }
     }
 
     /** The newest pairs. Written by the index's thread, read by all up to {@code count}. */
@@ -219,7 +224,7 @@ public final class LedgerIndex implements AutoCloseable {
 
     /** The ledger goes on without it, and what was indexed can still be found. */
     private void fellBehind(Exception cause) {
-        if (failure == null) {
+        if (failure == null && ledger.grows()) {
             LOG.log(
                     System.Logger.Level.ERROR,
                     "the index is behind from entry " + indexed + " on, and tries again until it is not",

@@ -26,9 +26,20 @@ import java.util.Optional;
  */
 public final class LedgerReader {
     private final Path directory;
+    private final boolean own;
 
     public LedgerReader(Path directory) {
+        this(directory, false);
+    }
+
+    private LedgerReader(Path directory, boolean own) {
         this.directory = directory;
+        this.own = own;
+    }
+
+    /** The folder that this process writes itself: what it reads back on the way of a call, it does not look at twice. */
+    static LedgerReader ofOwn(Path directory) {
+        return new LedgerReader(directory, true);
     }
 
     @FunctionalInterface
@@ -105,9 +116,9 @@ public final class LedgerReader {
                 next = number * TilePath.FULL;
             }
             for (; next < index; next++) {
-                at += 2 + EntryBundle.length(bundle, at);
+                at += 2 + length(bundle, at, next);
             }
-            visitor.entry(index, bundle, at + 2, EntryBundle.length(bundle, at));
+            visitor.entry(index, bundle, at + 2, length(bundle, at, index));
         }
     }
 
@@ -123,7 +134,7 @@ public final class LedgerReader {
             int at = 0;
             long end = Math.min(to, (number + 1) * TilePath.FULL);
             for (long i = number * TilePath.FULL; i < end; i++) {
-                int length = EntryBundle.length(bundle, at);
+                int length = length(bundle, at, i);
                 if (i >= index) {
                     visitor.entry(i, bundle, at + 2, length);
                 }
@@ -153,10 +164,18 @@ public final class LedgerReader {
         return new TileNodes(size, tile -> Arrays.copyOf(read(tile), tile.width() * Hash.BYTES));
     }
 
+    /** Whoever made the copy wrote the lengths in it, too. */
+    private static int length(byte[] bundle, int at, long index) {
+        if (bundle.length - at < 2 || bundle.length - at - 2 < EntryBundle.length(bundle, at)) {
+            throw malformed("entry " + index + " is cut off: its bundle is shorter than the checkpoint says");
+        }
+        return EntryBundle.length(bundle, at);
+    }
+
     /** A tile, or a wider one in its place: the writer removes partial ones when it has wider ones. */
     private byte[] read(TilePath tile) {
         try {
-            return Files.readAllBytes(directory.resolve(tile.path()));
+            return bytes(tile);
         } catch (NoSuchFileException e) {
             return readWider(tile, e);
         } catch (IOException e) {
@@ -164,19 +183,22 @@ public final class LedgerReader {
         }
     }
 
+    private byte[] bytes(TilePath tile) throws IOException {
+        return own ? Files.readAllBytes(directory.resolve(tile.path())) : new LogFiles(directory).tile(tile);
+    }
+
     private byte[] readWider(TilePath tile, NoSuchFileException missing) {
         try {
-            Path full = directory.resolve(new TilePath(tile.level(), tile.index(), TilePath.FULL).path());
-            if (Files.exists(full)) {
-                return Files.readAllBytes(full);
+            TilePath full = new TilePath(tile.level(), tile.index(), TilePath.FULL);
+            if (Files.exists(directory.resolve(full.path()))) {
+                return bytes(full);
             }
             // The checkpoint of now has its partial tile in place; again, because another may have been written
             // meanwhile.
             for (int attempt = 0; attempt < 10; attempt++) {
                 TilePath now = TilePath.in(size(), tile.level(), tile.index());
-                Path wider = directory.resolve(now.path());
-                if (now.width() >= tile.width() && Files.exists(wider)) {
-                    return Files.readAllBytes(wider);
+                if (now.width() >= tile.width() && Files.exists(directory.resolve(now.path()))) {
+                    return bytes(now);
                 }
             }
             throw new UncheckedIOException(missing);

@@ -162,7 +162,7 @@ class LedgerIndexTest {
         try (EmbeddedLedger ledger = open()) {
             append(ledger, List.of(records.refusal(task), records.refusal(records.task()), records.refusal(task)));
         }
-        try (ClosedLedger ledger = ClosedLedger.open(data, "main")) {
+        try (ClosedLedger ledger = ClosedLedger.open(settings(data).directory())) {
             assertThat(ledger.index(SOON).lookup(IndexKey.TASK, task.value())).containsExactly(0, 2);
             assertThat(ledger.reader().size()).isEqualTo(3);
         }
@@ -174,7 +174,7 @@ class LedgerIndexTest {
         try (EmbeddedLedger ledger = open()) {
             append(ledger, List.of(records.refusal(task), records.refusal(records.task())));
             caughtUp(ledger, 2);
-            try (ClosedLedger snapshot = ClosedLedger.snapshot(settings(data).directory())) {
+            try (ClosedLedger snapshot = ClosedLedger.open(settings(data).directory())) {
                 append(ledger, List.of(records.refusal(task)));
                 caughtUp(ledger, 3);
                 assertThat(snapshot.size()).isEqualTo(2);
@@ -201,7 +201,7 @@ class LedgerIndexTest {
             append(ledger, List.of(records.refusal(tasks.get(1)), records.refusal(records.task())));
         }
         // That the late records stand in their tasks' chains is among the invariants.
-        try (var reader = ClosedLedger.open(data, "main")) {
+        try (var reader = ClosedLedger.open(settings(data).directory())) {
             assertThat(reader.reader().size()).isEqualTo(63);
         }
     }

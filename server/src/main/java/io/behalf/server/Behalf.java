@@ -10,6 +10,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -63,15 +64,15 @@ public final class Behalf implements Runnable {
     static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {
         return switch (e) {
             case CommandFailed said -> {
-                command.getErr().println(said.getMessage());
+                say(command, said.getMessage());
                 yield said.exit();
             }
             case LedgerFault fault -> {
-                command.getErr().println(fault.getMessage());
+                say(command, fault.getMessage());
                 yield exit(fault);
             }
             case StoreFault fault -> {
-                command.getErr().println(fault.getMessage());
+                say(command, fault.getMessage());
                 yield Exit.NO;
             }
             case IOException fault -> unreachable(fault, command);
@@ -95,15 +96,20 @@ public final class Behalf implements Runnable {
     }
 
     private static int unreachable(Exception fault, CommandLine command) {
-        command.getErr().println(fault instanceof IOException file ? why(file) : fault.getMessage());
+        say(command, fault instanceof IOException file ? why(file) : fault.getMessage());
         return Exit.UNREACHABLE;
     }
 
     private static int unreachable(UncheckedIOException fault, CommandLine command) {
         IOException cause = Objects.requireNonNull(fault.getCause());
         String said = String.valueOf(fault.getMessage());
-        command.getErr().println(said.equals(cause.toString()) ? why(cause) : said + ": " + why(cause));
+        say(command, said.equals(cause.toString()) ? why(cause) : said + ": " + why(cause));
         return Exit.UNREACHABLE;
+    }
+
+    /** Also with the names of files that somebody else made; of several lines, where they are ours. */
+    static void say(CommandLine command, @Nullable String message) {
+        String.valueOf(message).lines().map(ForeignText::clean).forEach(command.getErr()::println);
     }
 
     /** Java's own message is often the name of a file and nothing else. */

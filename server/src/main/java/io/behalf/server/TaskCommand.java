@@ -129,7 +129,10 @@ final class TaskCommand implements Callable<Integer> {
                 throw CommandFailed.no("No record in " + data.path() + " has this id.");
             }
             print(stories, directory);
+            Behalf.say(spec.commandLine(), DataReader.unverified(data.path()));
             return stories.stream().allMatch(story -> story.chain().whole()) ? Exit.FINE : Exit.NO;
+        } catch (OutOfMemoryError e) {
+            throw DataReader.tooLong(data.path());
         }
     }
 

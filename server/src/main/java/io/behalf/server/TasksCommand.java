@@ -99,7 +99,10 @@ final class TasksCommand implements Callable<Integer> {
                     }
                 }
             }
+            Behalf.say(spec.commandLine(), DataReader.unverified(data.path()));
             return lines.toString();
+        } catch (OutOfMemoryError e) {
+            throw DataReader.tooLong(data.path());
         }
     }
 

@@ -172,20 +172,11 @@ class TaskCommandTest {
             }
         }
         Files.delete(data.resolve("ledger/main/tile/entries/000"));
-        removeIndex();
 
         CommandRun run = CommandRun.of("task", "--record", "rec_01JNAAAAAAAAAAAAAAAAAAAAAA", "--data", data);
 
         assertThat(run.exit()).isEqualTo(Exit.UNREACHABLE);
         assertThat(run.err()).contains("The index of the log main cannot be made", "tile/entries/000", "behalf verify");
-    }
-
-    private void removeIndex() throws IOException {
-        try (var files = Files.list(data.resolve("index/main"))) {
-            for (Path file : files.toList()) {
-                Files.delete(file);
-            }
-        }
     }
 
     @Test
