@@ -1,6 +1,5 @@
 package io.behalf.gateway;
 
-import io.behalf.core.record.AuditRecord.Mode;
 import io.behalf.core.record.AuditRecord.Sent;
 import io.behalf.gateway.Codec.AnswerHead;
 import io.behalf.gateway.Passage.Upstream;
@@ -63,7 +62,7 @@ final class Forwarder {
             MultiMap headers = MultiMap.caseInsensitiveMultiMap();
             Arrival arrival = call.intent.arrival;
             Route route = arrival.route();
-            if (route.mode() == Mode.OBSERVE || route.credential() instanceof Route.Credential.Caller) {
+            if (route.showsTheCallersOwn()) {
                 // an observed service goes on seeing what it saw before, and gains no right of the gateway's
                 arrival.own().ifPresent(own -> headers.set(own.header(), own.value()));
                 return Future.succeededFuture(headers);
@@ -119,7 +118,7 @@ final class Forwarder {
                             made.reset();
                             return Future.failedFuture(new UpstreamFault("the call was stopped before it was sent"));
                         }
-                        Forwarded.request(arrival.route(), arrival.passage().codec(), head.headers(), made.headers());
+                        Forwarded.request(arrival, call.intent.admitted.basis(), head.headers(), made.headers());
                         credential.forEach((name, value) -> made.headers().set(name, value));
                         made.headers().set(Names.TRACEPARENT, arrival.trace().header());
                         wires.carries(made, this);

@@ -301,6 +301,11 @@ public record Route(
         };
     }
 
+    /** Whether the upstream sees what the caller brought, and nothing of the gateway's. */
+    boolean showsTheCallersOwn() {
+        return mode == Mode.OBSERVE || credential instanceof Credential.Caller;
+    }
+
     /** The audience of a minted token, where the route has one. */
     public Optional<String> mintedAudience() {
         return credential instanceof Credential.Minted(String audience) ? Optional.of(audience) : Optional.empty();
