@@ -5,7 +5,6 @@ import io.behalf.core.merkle.Hash;
 import io.behalf.core.merkle.SignerKey;
 import io.behalf.core.merkle.TilePath;
 import io.behalf.core.merkle.TreeHasher;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -71,7 +70,7 @@ final class Integrator {
 
     // The thread's own
     private final TreeHasher hasher = new TreeHasher();
-    private ByteArrayOutputStream bundle = new ByteArrayOutputStream(256 << 10);
+    private ByteBuffer bundle = ByteBuffer.allocateDirect(512 << 10);
     /** Entries up to here are in a bundle: one more than in the tree where the disk had no room for a whole one. */
     private long bundled;
 
@@ -82,7 +81,7 @@ final class Integrator {
     private final List<String> filled = new ArrayList<>();
     private long checkpointAt;
     private boolean started;
-    private byte[] scratch = new byte[1 << 16];
+    private final byte[] scratch = new byte[1 << 16];
 
     /**
      * @param edge the tree at the last whole bundle that is known to be forced
@@ -289,35 +288,51 @@ final class Integrator {
 
     /** Adds the next entry; for recovery of a log whose write-ahead files are gone, too. */
     void add(ByteBuffer entry) throws IOException {
-        int length = entry.remaining();
-        entry.get(entry.position(), scratch, 0, length);
+        Hash leaf = leaf(entry);
         if (bundled == edge.size()) { // else it comes again, because there was no space for what it made whole
-            bundle.write(length >>> 8);
-            bundle.write(length);
-            bundle.write(scratch, 0, length);
-            bundled++;
+            bundle(entry);
         }
         boolean whole = bundled % TilePath.FULL == 0;
         if (whole) {
-            write(new TilePath(TilePath.ENTRIES, edge.size() / TilePath.FULL, TilePath.FULL), bundle.toByteArray());
+            write(
+                    new TilePath(TilePath.ENTRIES, edge.size() / TilePath.FULL, TilePath.FULL),
+                    bundle.duplicate().flip());
         }
-        Hash leaf = leaves.find(edge.size());
-        edge.add(leaf == null ? hasher.leaf(scratch, 0, length) : leaf, this::write);
+        edge.add(leaf, (tile, hashes) -> write(tile, ByteBuffer.wrap(hashes)));
         if (whole) {
-            bundle = new ByteArrayOutputStream(256 << 10);
+            bundle.clear();
             if (started && sinceCheckpoint() >= intervalNanos) {
                 publish(); // here it needs no partial bundle and tile, which would soon be deleted again
             }
         }
     }
 
-    private void write(TilePath tile, byte[] bytes) throws IOException {
+    private Hash leaf(ByteBuffer entry) {
+        Hash known = leaves.find(edge.size());
+        if (known != null) {
+            return known;
+        }
+        int length = entry.remaining();
+        entry.get(entry.position(), scratch, 0, length);
+        return hasher.leaf(scratch, 0, length);
+    }
+
+    private void bundle(ByteBuffer entry) {
+        int more = Short.BYTES + entry.remaining();
+        if (bundle.remaining() < more) {
+            bundle = ByteBuffer.allocateDirect(bundle.capacity() * 2).put(bundle.flip());
+        }
+        bundle.putShort((short) entry.remaining()).put(entry);
+        bundled++;
+    }
+
+    private void write(TilePath tile, ByteBuffer bytes) throws IOException {
         String path = tile.path();
         String folder = Disk.folderOf(path);
         if (!disk.exists(folder)) {
             disk.createFolders(folder);
         }
-        disk.put(path, ByteBuffer.wrap(bytes));
+        disk.put(path, bytes);
         if (tile.full()) {
             unforced.add(path);
             filled.add(tile.partialsPath());
@@ -337,11 +352,11 @@ final class Integrator {
         for (TilePath tile : edge.partials()) {
             if (tile.level() == 0) {
                 var entries = new TilePath(TilePath.ENTRIES, tile.index(), tile.width());
-                write(entries, bundle.toByteArray());
+                write(entries, bundle.duplicate().flip());
                 now.add(entries.path());
             }
             if (!partials.contains(tile.path())) {
-                write(tile, edge.hashes(tile.level()));
+                write(tile, ByteBuffer.wrap(edge.hashes(tile.level())));
             }
             now.add(tile.path());
         }

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -51,6 +52,9 @@ public final class RecordEncoder {
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern(
                     "uuuu-MM-dd'T'HH:mm:ss.SSS'Z'", Locale.ROOT)
             .withZone(ZoneOffset.UTC);
+
+    /** Of each constant of a record's enums, once it has been written: some five of them stand in every record. */
+    private static final Map<Enum<?>, String> WORDS = new ConcurrentHashMap<>();
 
     private RecordEncoder() {}
 
@@ -385,7 +389,7 @@ public final class RecordEncoder {
     }
 
     private static String lower(Enum<?> value) {
-        return value.name().toLowerCase(Locale.ROOT);
+        return WORDS.computeIfAbsent(value, each -> each.name().toLowerCase(Locale.ROOT));
     }
 
     private static String sha256(byte[] bytes) {
