@@ -94,7 +94,7 @@ public final class GatewayBench {
      * @param data a folder on the disk whose forces are part of the figures
      * @param connections asked on at once
      * @param rounds how often everything is measured, in turn; the medians are told
-     * @param warmUp load before the first figure, without which the figures are the compiler's
+     * @param warmUp load of each kind before the first figure, without which the figures are the compiler's
      */
     public record Settings(Path data, List<Integer> connections, int rounds, Duration warmUp, Duration each) {
         public Settings {
@@ -213,7 +213,10 @@ public final class GatewayBench {
                     () -> new Server(gateway, gatewayPort), new DeploymentOptions().setInstances(LOOPS)));
             awaitPort(upstreamPort);
             awaitPort(nginxPort);
-            load(Way.BEARER, 64, settings.warmUp(), sides);
+            // both, or the compiler throws away half of what it made when the second way begins
+            for (Way way : List.of(Way.BEARER, Way.DPOP)) {
+                load(way, 64, settings.warmUp(), sides);
+            }
             List<Figure> figures = new ArrayList<>();
             for (int round = 0; round < settings.rounds(); round++) {
                 for (int connections : settings.connections()) {

@@ -83,7 +83,8 @@ final class BenchCommand implements Callable<Integer> {
             names = "--warm-up",
             paramLabel = "N",
             defaultValue = "30",
-            description = "Seconds of load on the gateway before it is measured (${DEFAULT-VALUE}).")
+            description = "Seconds of load on the gateway before it is measured, with bearer tokens and as many with"
+                    + " DPoP (${DEFAULT-VALUE}).")
     private int warmUp = 30;
 
     @Option(
