@@ -10,9 +10,8 @@ import java.util.Set;
 import java.util.WeakHashMap;
 
 /**
- * Believes nothing that follows a request in chunks on its connection. A length may have stood beside the chunks, which the
- * HTTP layer drops without a word, and somebody before us may have believed it: what he takes for a body, we would take for
- * the next request (RFC 9112 §6.1). Stands before one event loop's handler and is not shared.
+ * Believes nothing that follows a request in chunks on its connection. Proxies have differed over where chunks end: what one of them
+ * before us takes for a body, we would take for the next request. Stands before one event loop's handler and is not shared.
  */
 final class ChunkedIsLast implements Handler<HttpServerRequest> {
     private final Handler<HttpServerRequest> next;

@@ -48,6 +48,7 @@ final class Door {
                     "mcp-session-id",
                     "mcp-protocol-version",
                     "last-event-id",
+                    "idempotency-key",
                     "behalf-tool-call")
             .map(Names::of)
             .toList();

@@ -75,6 +75,7 @@ class HostileRequestTest {
                 "Content-Length: +17",
                 "Host: evil.example",
                 "Mcp-Session-Id: a\r\nMcp-Session-Id: b",
+                "Idempotency-Key: a\r\nIdempotency-Key: b",
                 "Bad Header: x"
             })
     void headersThatCanBeReadInTwoWays(String header) throws Exception {
@@ -88,33 +89,23 @@ class HostileRequestTest {
         assertThat(answer.body()).contains("request_malformed");
     }
 
-    /** The HTTP layer drops a length beside chunks without a word, so what follows on the connection is never believed. */
-    @Test
-    void aSecondRequestHiddenBehindTwoLengths() throws Exception {
-        int attempts = 50; // whether the second has been read when the first has been answered is a race
-        try (World other = new World()) {
-            other.upstream.answersJson("{}");
-            for (int attempt = 1; attempt <= attempts; attempt++) {
-                try (Wire wire = other.connect()) {
-                    Delegation d = other.delegation();
-                    String head = other.request(
-                            "POST",
-                            CHAT,
-                            other.credentials(d, "POST", CHAT)
-                                    + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n",
-                            "");
-                    String hidden = other.jsonRequest(d, CHAT, ASK);
-                    assertThat(head).contains("Content-Length: 0\r\n").contains("Transfer-Encoding: chunked\r\n");
-                    wire.send(head + Integer.toHexString(ASK.length()) + "\r\n" + ASK + "\r\n0\r\n\r\n" + hidden);
-                    assertThat(wire.receive().header("connection")).contains("close");
-                    assertThat(wire.closed()).isTrue();
-                }
-            }
-            assertThat(other.upstream.received()).hasSize(attempts).allSatisfy(sent -> {
-                assertThat(sent.body().toString()).isEqualTo(ASK);
-                assertThat(sent.headers().get("content-length")).isEqualTo(String.valueOf(ASK.length()));
-                assertThat(sent.headers().contains("transfer-encoding")).isFalse();
-            });
+    /** A proxy that went by the length would send what follows the chunks as somebody else's request. */
+    @ParameterizedTest
+    @ValueSource(strings = {"Transfer-Encoding: chunked", "transfer-encoding: Chunked", "Transfer-Encoding:  chunked "})
+    void aSecondRequestHiddenBehindTwoLengths(String coding) throws Exception {
+        String head = world.request(
+                "POST",
+                CHAT,
+                world.credentials(delegation, "POST", CHAT) + "Content-Type: application/json\r\n" + coding + "\r\n",
+                "");
+        assertThat(head).contains("Content-Length: 0\r\n");
+        String chunks = Integer.toHexString(ASK.length()) + "\r\n" + ASK + "\r\n0\r\n\r\n";
+        try (Wire wire = world.connect()) {
+            wire.send(head + chunks + world.jsonRequest(delegation, CHAT, ASK));
+            Wire.Answer answer = wire.receive();
+            assertThat(answer.status()).isEqualTo(400);
+            assertThat(answer.body()).contains("request_malformed");
+            assertThat(wire.closed()).isTrue();
         }
     }
 

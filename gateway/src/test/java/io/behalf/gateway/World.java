@@ -84,7 +84,7 @@ final class World implements AutoCloseable {
     final RecordingLedger ledger = new RecordingLedger();
     final Map<TaskId, TaskState> tasks = new ConcurrentHashMap<>();
     final Map<String, Reason> stopped = new ConcurrentHashMap<>();
-    final Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(2));
+    final Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(2).setPreferNativeTransport(true));
     final FakeUpstream upstream;
     final Gateway gateway;
     final int port;
