@@ -23,7 +23,10 @@ final class Stops {
         this.owed = owed;
     }
 
-    /** Stops what falls under the request now; what is begun later is not touched. */
+    /**
+     * Stops what falls under the request now; what is begun later is not touched. Nothing escapes between the two: a task is in the store, as
+     * pending, before its records are appended and before anybody is answered, and it is looked for there and not in the ledger.
+     */
     Stopped stop(RevokeRequest request) {
         List<KnownTask> whole = new ArrayList<>();
         List<KnownTask> partly = new ArrayList<>();

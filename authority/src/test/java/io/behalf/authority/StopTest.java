@@ -118,6 +118,26 @@ class StopTest {
         assertThat(revoke(new What.All()).nothing()).isTrue();
     }
 
+    /** Its answer is under way and its records wait for the ledger: it stands in the store before that, where a stop looks. */
+    @Test
+    void aTaskThatIsJustBeginningFallsWithTheOthersOfItsPerson() {
+        What user = new What.User("dev:" + world.provider.sub("alice"));
+        CompletableFuture<Void> slow = world.records.beSlow();
+        var beginning = CompletableFuture.supplyAsync(() -> agent.exchange("alice", Map.of()));
+        assertSoon(() -> !world.authority
+                .revoke(new RevokeRequest(user, "operator", "test", true))
+                .nothing());
+        world.records.beSlow().complete(null); // the stop's own record waits for nothing
+
+        Stopped stopped = revoke(user);
+        slow.complete(null);
+
+        AgentSide.Got got = beginning.join();
+        assertThat(stopped.tasks()).containsExactly(task(got));
+        assertThat(world.authority.revocations().stopped(delegation(got))).contains(Reason.DELEGATION_REVOKED);
+        assertThat(world.authority.tasks().open(task(got))).isInstanceOf(Checked.Refused.class);
+    }
+
     @Test
     void whatIsBegunAfterAStopIsNotTouched() {
         revoke(new What.Agent("tickets"));
