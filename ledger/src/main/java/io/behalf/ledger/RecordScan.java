@@ -1,8 +1,6 @@
 package io.behalf.ledger;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
+import io.behalf.core.json.PlainBytes;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,11 +17,6 @@ final class RecordScan {
     private static final int MAX_DEPTH = 64;
 
     private static final long MAX_EXACT = 1L << 53;
-
-    private static final VarHandle EIGHT_BYTES =
-            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final long EACH = 0x0101010101010101L;
-    private static final long HIGHEST_BITS = EACH << 7;
 
     private byte[] bytes = new byte[0];
     private int end;
@@ -349,15 +342,9 @@ final class RecordScan {
     /** To the next byte that does not stand for itself, eight at a time; short of the record's last seven. */
     private void skipPlain() {
         while (end - at >= Long.BYTES) {
-            long eight = (long) EIGHT_BYTES.get(bytes, at);
-            long quote = eight ^ (EACH * '"');
-            long backslash = eight ^ (EACH * '\\');
-            // A byte's highest bit is set for one below 0x20, a quote, a backslash, or one beyond ASCII. The lowest
-            // such
-            // byte is exact; above it a borrow may set others.
-            long stops = ((eight - EACH * 0x20) | (quote - EACH) | (backslash - EACH) | eight) & HIGHEST_BITS;
-            if (stops != 0) {
-                at += Long.numberOfTrailingZeros(stops) / Byte.SIZE;
+            long others = PlainBytes.others(bytes, at);
+            if (others != 0) {
+                at += Long.numberOfTrailingZeros(others) / Byte.SIZE;
                 return;
             }
             at += Long.BYTES;

@@ -1,8 +1,5 @@
 package io.behalf.core.json;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -19,11 +16,6 @@ public final class CanonicalWriter {
 
     /** From here on it pays to look at eight characters at a time. */
     private static final int LONG = 16;
-
-    private static final VarHandle EIGHT_BYTES =
-            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final long EACH = 0x0101010101010101L;
-    private static final long HIGHEST_BITS = EACH << 7;
 
     private byte[] buffer = new byte[1024];
     private int length;
@@ -77,13 +69,6 @@ public final class CanonicalWriter {
         put((byte) ':');
         afterKey = true;
         return this;
-    }
-
-    /** Remembers the name only where assertions are on. */
-    private boolean follows(String name) {
-        String before = lastKey[depth];
-        lastKey[depth] = name;
-        return before == null || before.compareTo(name) < 0;
     }
 
     public CanonicalWriter string(String value) {
@@ -178,6 +163,13 @@ public final class CanonicalWriter {
         return this;
     }
 
+    /** Remembers the name only where assertions are on. */
+    private boolean follows(String name) {
+        String before = lastKey[depth];
+        lastKey[depth] = name;
+        return before == null || before.compareTo(name) < 0;
+    }
+
     private void separate() {
         if (afterKey) {
             afterKey = false;
@@ -241,26 +233,17 @@ public final class CanonicalWriter {
         if (n != value.length()) {
             return false;
         }
-        long stops = 0;
-        for (int i = 0; i <= n - Long.BYTES; i += Long.BYTES) {
-            stops |= stops((long) EIGHT_BYTES.get(utf8, i));
+        long others = 0;
+        for (int i = 0; i < n; i += Long.BYTES) {
+            int at = Math.min(i, n - Long.BYTES); // the last eight, some of them again
+            others |= PlainBytes.others(utf8, at) | PlainBytes.those(utf8, at, '?');
         }
-        // the last eight, some of them again
-        stops |= stops((long) EIGHT_BYTES.get(utf8, n - Long.BYTES));
-        if (stops != 0) {
+        if (others != 0) {
             return false;
         }
         System.arraycopy(utf8, 0, buffer, length, n);
         length += n;
         return true;
-    }
-
-    /** Not zero if a byte is below 0x20, a quote, a backslash, {@code ?} or beyond ASCII; now and then for others, too. */
-    private static long stops(long eight) {
-        long quote = eight ^ (EACH * '"');
-        long backslash = eight ^ (EACH * '\\');
-        long question = eight ^ (EACH * '?');
-        return ((eight - EACH * 0x20) | (quote - EACH) | (backslash - EACH) | (question - EACH) | eight) & HIGHEST_BITS;
     }
 
     /** Writes up to the first character that does not stand for itself: of nearly every string, all. */
