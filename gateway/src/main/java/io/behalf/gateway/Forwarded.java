@@ -38,12 +38,7 @@ final class Forwarded {
      * be made by nobody else, and has one length whatever the agent's has.
      */
     private static String ofItsTask(String key, Basis basis) {
-        String whose =
-                switch (basis) {
-                    case Basis.Delegated d ->
-                        d.task().id().value() + "\n" + d.shown().delegation().actor();
-                    case Basis.Unattributed u -> u.credential();
-                };
+        String whose = Recorder.taskOf(basis).orElse("") + "\n" + Recorder.callerOf(basis);
         // named, so that it equals no MAC of content in a record
         return basis.macs().of(IDEMPOTENCY_KEY + "\n" + whose + "\n" + key);
     }

@@ -60,7 +60,13 @@ class IdempotencyKeyTest {
             world.upstream.answersJson("{}");
             Delegation parent = world.delegation();
             ask(world, parent, "GET", "/http/tickets/tickets/1", "", KEY);
-            ask(world, subAgentOf(parent), "GET", "/http/tickets/tickets/1", "", KEY);
+            ask(
+                    world,
+                    Delegations.by(parent, List.of("sub-agent", parent.actor())),
+                    "GET",
+                    "/http/tickets/tickets/1",
+                    "",
+                    KEY);
             assertThat(seen(world)).hasSize(2).doesNotHaveDuplicates();
         }
     }
@@ -85,27 +91,6 @@ class IdempotencyKeyTest {
                     .isEqualTo(200);
             assertThat(seen(world)).containsExactly(KEY);
         }
-    }
-
-    private static Delegation subAgentOf(Delegation d) {
-        return new Delegation(
-                d.issuer(),
-                d.audience(),
-                d.jti(),
-                d.onBehalfOf(),
-                List.of("sub-agent", d.actor()),
-                d.task(),
-                d.taskId(),
-                d.taskEnd(),
-                d.taskS256(),
-                d.approvalId(),
-                d.approvalKind(),
-                d.login(),
-                d.binding(),
-                d.issuedAt(),
-                d.notBefore(),
-                d.expires(),
-                d.status());
     }
 
     private static void ask(World world, Delegation whose, String method, String path, String body, String key)
