@@ -6,7 +6,6 @@ import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
-import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.RequestOptions;
@@ -101,8 +100,7 @@ final class OwnerSocket implements AutoCloseable {
     private void reach() {
         await(
                 client.request(options(HttpMethod.GET, Health.LIVE))
-                        .compose(HttpClientRequest::send)
-                        .compose(HttpClientResponse::end),
+                        .compose(request -> request.send().compose(HttpClientResponse::end)),
                 CONNECTS_WITHIN);
     }
 
@@ -115,23 +113,25 @@ final class OwnerSocket implements AutoCloseable {
     }
 
     private Told ask(HttpMethod method, String path, String accept, Optional<Buffer> body) {
-        Future<Told> told = client.request(options(method, path))
-                .compose(request -> {
-                    request.putHeader("Accept", accept);
-                    return body.isPresent()
-                            ? request.putHeader("Content-Type", Api.JSON).send(body.get())
-                            : request.send();
-                })
-                .compose(answer -> answer.body().map(bytes -> {
-                    Map<String, String> headers = new HashMap<>();
-                    answer.headers().forEach((name, value) -> headers.put(name.toLowerCase(Locale.ROOT), value));
-                    return new Told(answer.statusCode(), Map.copyOf(headers), bytes.toString());
-                }));
+        Future<Told> told = client.request(options(method, path)).compose(request -> {
+            request.putHeader("Accept", accept);
+            Future<HttpClientResponse> answer = body.isPresent()
+                    ? request.putHeader("Content-Type", Api.JSON).send(body.get())
+                    : request.send();
+            // in here, on the event loop: this thread could come too late for the body
+            return answer.compose(OwnerSocket::told);
+        });
         try {
             return await(told, ANSWERS_WITHIN);
         } catch (CompletionException e) {
             throw silent(e);
         }
+    }
+
+    private static Future<Told> told(HttpClientResponse answer) {
+        Map<String, String> headers = new HashMap<>();
+        answer.headers().forEach((name, value) -> headers.put(name.toLowerCase(Locale.ROOT), value));
+        return answer.body().map(bytes -> new Told(answer.statusCode(), Map.copyOf(headers), bytes.toString()));
     }
 
     private RequestOptions options(HttpMethod method, String path) {

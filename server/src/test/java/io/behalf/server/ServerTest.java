@@ -116,8 +116,10 @@ class ServerTest {
     /** A disk that is slow to take the stop still owes it for a while, and tells whoever asks. */
     private void awaitNothingLeftToStop(RunningTask task) {
         long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
-        while (revoke("--task", task.task()).exit() != Exit.NO) {
-            assertThat(System.nanoTime()).isLessThan(deadline);
+        CommandRun run = revoke("--task", task.task());
+        while (run.exit() != Exit.NO) {
+            assertThat(System.nanoTime()).as(run.toString()).isLessThan(deadline);
+            run = revoke("--task", task.task());
         }
     }
 
