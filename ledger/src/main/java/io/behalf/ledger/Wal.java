@@ -7,10 +7,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The write-ahead files as their writer sees them: one segment being filled, and a spare one made ready ahead, so that running out of disk
- * shows while there is still room for outcomes. Used by the sequencer's thread, save {@link #prepareSpare}.
+ * shows while there is still room for outcomes. Used by the sequencer's thread, save what makes the spare.
  */
 final class Wal implements AutoCloseable {
     private static final String SPARE = "wal/spare";
+    private static final String UNFINISHED_SPARE = SPARE + Disk.UNFINISHED;
 
     /** What is forced at once of a file that is made ready: the appends' forces wait behind no more of it than this. */
     private static final int ZEROS = 1 << 20;
@@ -22,6 +23,10 @@ final class Wal implements AutoCloseable {
     private int position;
     private int capacity;
     private volatile boolean spare;
+
+    // Of the spare while it is made, by whoever holds the lock
+    private Disk.@Nullable Handle unfinished;
+    private int zeros;
 
     /**
      * @param segment the one being filled; 0 means that there is none yet
@@ -97,26 +102,51 @@ final class Wal implements AutoCloseable {
         position += length;
     }
 
-    /** Makes the next segment's file: zeros, so that it needs no more space later and lost sectors can be told from data. */
+    /** Makes the next segment's file, or what is missing of it. */
     synchronized void prepareSpare() throws IOException {
-        if (spare) {
-            return;
+        while (!spare) {
+            prepareSomeOfSpare();
         }
-        String temporary = SPARE + ".tmp";
-        try (Disk.Handle fresh = disk.create(temporary)) {
-            ByteBuffer zeros = ByteBuffer.allocateDirect(Math.min(ZEROS, segmentBytes));
-            for (int at = 0; at < segmentBytes; at += zeros.limit()) {
-                zeros.clear().limit(Math.min(zeros.capacity(), segmentBytes - at));
-                fresh.write(zeros, at);
-                fresh.force();
+    }
+
+    /**
+     * One step of it: zeros, so that it needs no more space later and lost sectors can be told from data.
+     *
+     * @return how many bytes of it there are by now
+     */
+    synchronized int prepareSomeOfSpare() throws IOException {
+        if (spare) {
+            return segmentBytes;
+        }
+        try {
+            if (unfinished == null) {
+                unfinished = disk.create(UNFINISHED_SPARE);
+                zeros = 0;
             }
+            ByteBuffer more = ByteBuffer.allocateDirect(Math.min(ZEROS, segmentBytes - zeros));
+            unfinished.write(more, zeros);
+            unfinished.force();
+            zeros += more.limit();
         } catch (Disk.NoSpace e) {
-            disk.delete(temporary); // give back what there was, for the tiles
+            leaveSpare();
+            disk.delete(UNFINISHED_SPARE); // give back what there was, for the tiles
             throw e;
         }
-        disk.rename(temporary, SPARE);
-        disk.forceFolder("wal");
-        spare = true;
+        if (zeros == segmentBytes) {
+            leaveSpare();
+            disk.rename(UNFINISHED_SPARE, SPARE);
+            disk.forceFolder("wal");
+            spare = true;
+        }
+        return zeros;
+    }
+
+    /** Nobody goes on making it: a new one is begun the next time. */
+    synchronized void leaveSpare() throws IOException {
+        if (unfinished != null) {
+            unfinished.close();
+            unfinished = null;
+        }
     }
 
     boolean spareReady() {

@@ -205,6 +205,40 @@ class DiskFaultTest {
         }
     }
 
+    /** All at once it would be a burst in which every append waits. */
+    @Test
+    void theNextFileIsMadeInStepsBetweenWhichItGoesOn() throws Exception {
+        int steps = 32;
+        LedgerSettings settings =
+                settings("log").withSegmentBytes(steps << 20).withCheckpointInterval(Duration.ofMillis(1));
+        var disk = new FaultDisk(settings.directory());
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
+            append(ledger, records.refusal(task));
+            assertThat(ledger.awaitIntegrated(0, SOON)).isTrue();
+            var step = FaultOperation.on("force", "wal/spare");
+            assertThat(disk.times(step)).isBetween(steps, 2 * steps - 1); // the first file was needed at once
+
+            awaitTimes(disk, FaultOperation.on("rename", "wal/spare"), 2);
+            assertThat(disk.times(step)).isEqualTo(2 * steps);
+        }
+    }
+
+    @Test
+    void bundlesAreForcedLongBeforeTheFileIsFullThatTheyCameFrom() throws Exception {
+        LedgerSettings settings = settings("log").withSegmentBytes(8 << 20);
+        var disk = new FaultDisk(settings.directory());
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
+            int bundles = 8; // each comes with a tile
+            CompletableFuture<Committed> last = CompletableFuture.failedFuture(new IllegalStateException("none"));
+            for (int i = 0; i < bundles * TilePath.FULL; i++) {
+                last = ledger.append(records.refusal(task)).toCompletableFuture();
+            }
+            last.get(SOON.toSeconds(), TimeUnit.SECONDS);
+            awaitTimes(disk, FaultOperation.on("force", "tile/entries/000"), bundles);
+            assertThat(disk.times(FaultOperation.on("rename", "wal/00000001"))).isEqualTo(1);
+        }
+    }
+
     private static void awaitTimes(FaultDisk disk, FaultOperation operation, int times) throws InterruptedException {
         long deadline = System.nanoTime() + SOON.toNanos();
         while (disk.times(operation) < times) {
