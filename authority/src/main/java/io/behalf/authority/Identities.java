@@ -6,7 +6,9 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.util.List;
 import java.util.Optional;
+import java.util.SortedMap;
 
 /**
  * Who stands behind a task and what they approved: what records only commit to. Whoever holds the data directory with its
@@ -49,6 +51,20 @@ public final class Identities implements AutoCloseable {
         } catch (RuntimeException e) { // whoever made the store sealed it, and may have sealed anything
             throw new StoreFault("what the store says of " + id + " is not what a server writes", e);
         }
+    }
+
+    /**
+     * Those who are called that (as {@link Person#isCalled} says, or by their pseudonym in a task) and for whom a task still
+     * goes on, be it one that is only beginning: by subject id, each with those tasks. This is the store's knowledge alone,
+     * so that somebody can be stopped whatever the ledger does; several people may have given themselves one name.
+     */
+    public SortedMap<String, List<TaskId>> called(String name) {
+        TaskTable.Search search = tasks.search(name);
+        boolean more = true;
+        while (more) {
+            more = store.read(search::step);
+        }
+        return search.found();
     }
 
     private Optional<Identity> read(TaskId id) {

@@ -4,6 +4,7 @@ import io.behalf.core.json.Json;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,15 @@ public record Person(String provider, String issuer, String sub, Optional<String
     /** Name, else e-mail, else id: for pages that the person or an auditor reads. */
     public String display() {
         return name.or(() -> email).orElse(sub);
+    }
+
+    /**
+     * By id, with the provider or without, e-mail address or name; letter for letter, so that a name that only looks alike
+     * is another one. Of these the person, or somebody who wants to be taken for them, may have chosen all but the id.
+     */
+    public boolean isCalled(String text) {
+        return Stream.of(Optional.of(subjectId()), Optional.of(sub), email, name)
+                .anyMatch(Optional.of(text)::equals);
     }
 
     /** RFC 8785 form of the identity: what {@code approved} commits to, behind a salt. */

@@ -4,6 +4,7 @@ import io.behalf.core.delegation.ApprovalKind;
 import io.behalf.core.delegation.ApprovedTask;
 import io.behalf.core.delegation.BehalfTask;
 import io.behalf.core.delegation.Delegation;
+import io.behalf.core.delegation.Ids;
 import io.behalf.core.delegation.OnBehalfOf;
 import io.behalf.core.delegation.Reason;
 import io.behalf.core.delegation.Scope;
@@ -18,6 +19,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.statement.Query;
@@ -155,6 +159,68 @@ final class TaskTable {
                     case RevokeRequest.What.All() -> sql.createQuery(open + "true");
                 };
         return query.map((row, ctx) -> new TaskId(row.getString(1))).list();
+    }
+
+    /** A search for the people who are called that, or have that pseudonym, and for whom something still goes on. */
+    Search search(String name) {
+        return new Search(name);
+    }
+
+    /**
+     * One pass over the tasks that still go on, in steps: whoever must read the store meanwhile, for a stop perhaps, waits for
+     * one step. One task is opened at a time, and only what fits is kept.
+     */
+    final class Search {
+        static final int STEP = 256;
+
+        private final String name;
+        private final SortedMap<String, List<TaskId>> found = new TreeMap<>();
+        private byte[] subject = {};
+        private long row;
+
+        private Search(String name) {
+            this.name = name;
+        }
+
+        /** By subject id, each with the tasks that say so. An id is its person's alone, whatever others call themselves. */
+        SortedMap<String, List<TaskId>> found() {
+            if (found.containsKey(name)) {
+                found.keySet().retainAll(Set.of(name));
+            }
+            return found;
+        }
+
+        /** @return false when nothing was left */
+        boolean step(Handle sql) {
+            // through the index of people's tasks that go on: those that are over are not even passed
+            return !sql.createQuery("""
+                            select rowid, id, subject_index, sealed_terms, sealed_identity from task
+                            where state in ('pending', 'active') and sealed_identity is not null
+                                and (subject_index, rowid) > (?, ?)
+                            order by subject_index, rowid limit ?
+                            """)
+                    .bind(0, subject)
+                    .bind(1, row)
+                    .bind(2, STEP)
+                    .map((task, ctx) -> look(task))
+                    .list()
+                    .isEmpty();
+        }
+
+        private boolean look(ResultSet task) throws SQLException {
+            subject = task.getBytes("subject_index");
+            row = task.getLong("rowid");
+            String id = task.getString("id");
+            Person person = identity(open(id, "identity", task.getBytes("sealed_identity")))
+                    .person();
+            boolean fits = Ids.valid("sbj", name)
+                    ? name.equals(
+                            open(id, "terms", task.getBytes("sealed_terms")).get("subject"))
+                    : person.isCalled(name);
+            return fits
+                    && found.computeIfAbsent(person.subjectId(), _ -> new ArrayList<>())
+                            .add(new TaskId(id));
+        }
     }
 
     /** Tasks that still go on and began in this session of the provider. */
