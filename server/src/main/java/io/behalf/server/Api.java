@@ -34,7 +34,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.SortedMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -312,15 +312,49 @@ final class Api implements AutoCloseable {
         RevokeRequest request;
         try {
             request = new RevokeRequest(
-                    what(body, asked.by()),
-                    asked.by(),
-                    body.get("reason") instanceof String reason ? reason : "",
-                    dryRun(body));
+                    what(body), asked.by(), body.get("reason") instanceof String reason ? reason : "", dryRun(body));
         } catch (IllegalArgumentException e) {
             throw new Refused(400, sentence(e));
         }
-        Stopped stopped = authority.revoke(request);
+        Stopped stopped = request.what() instanceof What.User(var user) && !isSubjectId(user)
+                ? stopByName(user, request)
+                : authority.revoke(request);
         return Reply.json(200, StopAnswer.of(stopped, request.dryRun()));
+    }
+
+    /**
+     * By whatever {@code tasks} finds a person: whoever must stop them has no time to look an id up. The stop comes first,
+     * so that it holds while the ledger cannot record who looked; nobody is told anything before that is recorded.
+     */
+    private Stopped stopByName(String name, RevokeRequest request) {
+        SortedMap<String, List<TaskId>> people = authority.identities().called(name);
+        if (people.size() != 1) {
+            stories.recordLookUp(people.values().stream().flatMap(List::stream).toList(), request.by());
+            throw notOne(people.keySet());
+        }
+        Stopped stopped = authority.revoke(
+                new RevokeRequest(new What.User(people.firstKey()), request.by(), request.reason(), request.dryRun()));
+        try {
+            stories.recordLookUp(stopped.tasks(), request.by());
+        } catch (Stories.Unavailable unrecorded) {
+            throw request.dryRun() ? unrecorded : new Stories.Unavailable(StopAnswer.untold(stopped));
+        }
+        return stopped;
+    }
+
+    private static Refused notOne(Set<String> subjects) {
+        if (subjects.isEmpty()) {
+            return new Refused(
+                    404,
+                    "No task that still runs is for a person who is called exactly that."
+                            + " People are known by provider:id too.");
+        }
+        return new Refused(400, StopAnswer.several(subjects));
+    }
+
+    private boolean isSubjectId(String user) {
+        return configuration.authority().providers().stream()
+                .anyMatch(provider -> user.startsWith(provider.name() + ":"));
     }
 
     /** A stop cannot be taken back, so nothing that may have been meant as a dry run is taken for one. */
@@ -336,7 +370,7 @@ final class Api implements AutoCloseable {
         return dry;
     }
 
-    private What what(Map<String, @Nullable Object> body, String by) {
+    private static What what(Map<String, @Nullable Object> body) {
         Map<String, @Nullable Object> named = new LinkedHashMap<>(body);
         named.keySet().retainAll(STOPPED_BY);
         if (named.size() != 1) {
@@ -354,35 +388,11 @@ final class Api implements AutoCloseable {
         }
         return switch (only.getKey()) {
             case "task" -> new What.Task(new TaskId(value));
-            case "user" -> new What.User(subject(value, by));
+            case "user" -> new What.User(value);
             case "agent" -> new What.Agent(value);
             case "approval" -> new What.Approval(value);
             case String _ -> new What.Service(value);
         };
-    }
-
-    /** A person by whatever {@code tasks} finds them by: whoever must stop them has no time to look an id up. */
-    private String subject(String user, String by) {
-        boolean id = configuration.authority().providers().stream()
-                .anyMatch(provider -> user.startsWith(provider.name() + ":"));
-        if (id) {
-            return user;
-        }
-        var filter = new TaskFilter(Optional.of(user), Optional.empty(), Optional.empty(), false);
-        Set<String> subjects = new TreeSet<>();
-        for (TaskLine line : stories.list(filter, by)) {
-            if (line.who() instanceof Who.Named named) {
-                subjects.add(named.person().subjectId());
-            }
-        }
-        if (subjects.isEmpty()) {
-            throw new Refused(404, "No task is for a person who is called that. People are known by provider:id too.");
-        }
-        if (subjects.size() > 1) {
-            throw new IllegalArgumentException(
-                    "several people are called that: name one of " + String.join(", ", subjects));
-        }
-        return subjects.iterator().next();
     }
 
     private Reply downstream(Asked asked) throws Exception {

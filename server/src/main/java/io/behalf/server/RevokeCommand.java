@@ -21,7 +21,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description =
                 "Stops tasks on the running server, and says which. Exit 1 if nothing was there to be stopped, 3 if it"
-                        + " is in force and a restart would forget it now.")
+                        + " is in force and a restart would forget it now, or it cannot be said which.")
 final class RevokeCommand implements Callable<Integer> {
     @ArgGroup(multiplicity = "1")
     private Fallen what = new Fallen();
@@ -51,7 +51,8 @@ final class RevokeCommand implements Callable<Integer> {
         @Option(
                 names = "--user",
                 paramLabel = "U",
-                description = "All of a person's tasks: provider:id, e-mail address or name.")
+                description = "All of a person's tasks: provider:id, or an e-mail address or name that no other person"
+                        + " with a running task has.")
         private @Nullable String user;
 
         @Option(names = "--agent", paramLabel = "A", description = "An agent's tasks, and its part in those of others.")

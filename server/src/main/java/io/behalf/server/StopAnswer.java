@@ -5,6 +5,8 @@ import io.behalf.core.delegation.TaskId;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** What an operator is told of a stop: what fell, where that is kept by now, and what is still to come. */
@@ -13,6 +15,9 @@ final class StopAnswer {
     static final String RECORDED = "recorded";
     /** A sentence, where store or ledger could not take the stop yet. */
     static final String OWED = "owed";
+
+    /** People named to choose from. */
+    static final int MAX_CHOICE = 16;
 
     private StopAnswer() {}
 
@@ -29,6 +34,20 @@ final class StopAnswer {
         return out;
     }
 
+    /** For whoever gave a name that several people have: they chose their names themselves, so none of them is stopped. */
+    static String several(Set<String> subjects) {
+        String some = subjects.stream().limit(MAX_CHOICE).collect(Collectors.joining(", "));
+        int more = subjects.size() - MAX_CHOICE;
+        return "Several people are called that: name one of " + ForeignText.clean(some)
+                + (more > 0 ? " or of " + more + " more." : ".");
+    }
+
+    /** For whoever stopped somebody by a name, and may not be told more of them. */
+    static String untold(Stopped stopped) {
+        return "Tasks stopped: " + stopped.tasks().size() + ". " + holds(stopped)
+                + " Which tasks they are is not told, because that somebody looked cannot be recorded now.";
+    }
+
     /** Whether the next start would still know of it. */
     static boolean survives(Map<String, @Nullable Object> answer) {
         return Boolean.TRUE.equals(answer.get(STORED)) || Boolean.TRUE.equals(answer.get(RECORDED));
@@ -38,12 +57,15 @@ final class StopAnswer {
         if (stopped.stored() && stopped.recorded()) {
             return Optional.empty();
         }
-        String holds = stopped.survives()
+        return Optional.of(holds(stopped) + " " + lacking(stopped)
+                + " That is tried again until it is done: see to the disk, and give"
+                + " the same command again to learn what has become of it.");
+    }
+
+    private static String holds(Stopped stopped) {
+        return stopped.survives()
                 ? "The stop is in force and survives a restart."
                 : "The stop is in force, but a restart now would forget it: do not restart.";
-        return Optional.of(
-                holds + " " + lacking(stopped) + " That is tried again until it is done: see to the disk, and give"
-                        + " the same command again to learn what has become of it.");
     }
 
     private static String lacking(Stopped stopped) {

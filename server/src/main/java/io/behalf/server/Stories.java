@@ -105,17 +105,22 @@ final class Stories {
                                 : TaskLine.of(task, story, who));
             }
         }
+        List<TaskId> named = lines.stream()
+                .filter(line -> line.who() instanceof Who.Named)
+                .map(TaskLine::task)
+                .toList();
         if (filter.needsIdentities()) {
-            // names were compared, also of those who are not told
-            record(Event.LOOKED_UP, by, Map.of("tasks", (long) lines.size()));
+            recordLookUp(named, by);
+        } else {
+            recordOpening(named, by);
         }
-        recordOpening(
-                lines.stream()
-                        .filter(line -> line.who() instanceof Who.Named)
-                        .map(TaskLine::task)
-                        .toList(),
-                by);
         return lines;
+    }
+
+    /** Names were compared, also of those who are not told. */
+    void recordLookUp(List<TaskId> told, String by) {
+        record(Event.LOOKED_UP, by, Map.of("tasks", (long) told.size()));
+        recordOpening(told, by);
     }
 
     private Map<TaskId, Identity> open(List<TaskId> tasks) {

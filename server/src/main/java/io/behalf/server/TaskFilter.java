@@ -1,6 +1,5 @@
 package io.behalf.server;
 
-import io.behalf.authority.Person;
 import io.behalf.core.delegation.Ids;
 import io.behalf.core.delegation.TaskId;
 import io.behalf.core.record.AuditRecord.Basis;
@@ -13,7 +12,6 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -46,18 +44,13 @@ record TaskFilter(Optional<String> user, Optional<String> agent, Optional<Instan
         boolean early = since.isPresent()
                 && story.began().filter(began -> began.isBefore(since.get())).isPresent();
         boolean others = needsIdentities()
-                && !(who instanceof Who.Named named && names(named.person()).contains(user.orElseThrow()));
+                && !(who instanceof Who.Named named && named.person().isCalled(user.orElseThrow()));
         return !(noSubject && !nobody) && !early && !others;
     }
 
     /** Whether the records alone cannot answer. */
     boolean needsIdentities() {
         return user.isPresent() && !pseudonym(user.get());
-    }
-
-    private static Set<String> names(Person person) {
-        return Set.copyOf(
-                List.of(person.subjectId(), person.sub(), person.email().orElse(person.sub()), person.display()));
     }
 
     private static boolean pseudonym(String user) {

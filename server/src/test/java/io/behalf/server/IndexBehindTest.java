@@ -17,6 +17,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -71,6 +72,22 @@ class IndexBehindTest {
         Files.move(away, bundle);
         awaitCaughtUp();
         assertThat(stories.find(IndexKey.TASK, task.task.value(), "somebody")).hasSize(1);
+    }
+
+    /** A stop matters more than what is told: it asks neither the index nor the stories. */
+    @Test
+    void aPersonIsStoppedByTheirNameAllTheSame() throws Exception {
+        String running = wiring.task("alice").delegation().taskId().value();
+        try (var api = new OwnersApi(wiring.authority(), ledger, wiring.clock)) {
+            HttpResponse<String> list = api.get("/tasks?user=alice@example.test");
+            assertThat(list.statusCode()).isEqualTo(503);
+            assertThat(list.body()).contains("The ledger's index is behind, because its disk fails");
+
+            HttpResponse<String> stop = api.revoke(Map.of("user", "alice@example.test", "reason", "test"));
+
+            assertThat(stop.statusCode()).as(stop.body()).isEqualTo(200);
+            assertThat(stop.body()).contains("\"tasks\":[\"" + running + "\"]");
+        }
     }
 
     /** Calls can be recorded all the same. */

@@ -127,7 +127,7 @@ class ServerTest {
     void aPersonIsStoppedByWhateverTheyAreCalled() {
         try (RunningTask task = running.task(running.agent("named"), "bob", "openai:chat")) {
             assertThat(revoke("--user", "nobody@example.test", "--dry-run").err())
-                    .contains("No task is for a person who is called that");
+                    .contains("No task that still runs is for a person who is called exactly that.");
             assertThat(revoke("--user", "bob@example.test", "--dry-run").out())
                     .contains(task.task().value());
             assertThat(revoke("--user", "development:u-1002", "--dry-run").out())

@@ -6,6 +6,10 @@ import io.behalf.authority.Stopped;
 import io.behalf.core.delegation.TaskId;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -46,6 +50,26 @@ class StopAnswerTest {
     void whatWouldFallIsKeptNowhere() {
         assertThat(StopAnswer.of(new Stopped(List.of(TASK), List.of(), true, true), true))
                 .doesNotContainKeys("stored", "recorded", "owed");
+    }
+
+    @Test
+    void whoeverMayNotBeToldWhatFellIsToldWhetherItHolds() {
+        assertThat(StopAnswer.untold(new Stopped(List.of(TASK), List.of(), false, false)))
+                .isEqualTo("Tasks stopped: 1. The stop is in force, but a restart now would forget it: do not restart."
+                        + " Which tasks they are is not told, because that somebody looked cannot be recorded now.");
+    }
+
+    @Test
+    void ofManyPeopleOfOneNameSomeAreNamed() {
+        Set<String> several = IntStream.range(0, StopAnswer.MAX_CHOICE + 2)
+                .mapToObj(i -> String.format("corp:%02d", i))
+                .collect(Collectors.toCollection(TreeSet::new));
+
+        assertThat(StopAnswer.several(several))
+                .startsWith("Several people are called that: name one of corp:00, corp:01,")
+                .endsWith(" corp:15 or of 2 more.");
+        assertThat(StopAnswer.several(Set.of("corp:\u001b[2J")))
+                .isEqualTo("Several people are called that: name one of corp:\\u{1b}[2J.");
     }
 
     private static Map<String, @Nullable Object> answer(boolean stored, boolean recorded) {
