@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 
 /**
  * The agents, and how one proves at an endpoint that it is who it says. Every failure is the same {@code invalid_client}
@@ -76,21 +77,50 @@ final class Agents {
      * @param endpoint its address, which an assertion may name as its audience
      */
     Answer<Agent> authenticate(Form form, Optional<String> authorization, String endpoint, Instant now) {
-        return authenticate(form, authorization, endpoint, now, this::firstTime);
+        return authenticate(form, authorization, endpoint, now, Answer::ok);
     }
 
-    /** As {@link #authenticate}, of an agent that stops something: whether the store can be written now does not matter. */
-    Answer<Agent> authenticateToStop(Form form, Optional<String> authorization, String endpoint, Instant now) {
-        return authenticate(form, authorization, endpoint, now, (mark, until) -> firstTimeUnstored(mark, until, now));
+    /**
+     * As {@link #authenticate(Form, Optional, String, Instant)}.
+     *
+     * @param allowed asked of an agent that proved itself, before the store remembers its assertion. It is not known yet
+     *     whether that is a replay
+     */
+    Answer<Agent> authenticate(
+            Form form,
+            Optional<String> authorization,
+            String endpoint,
+            Instant now,
+            Function<Agent, Answer<Agent>> allowed) {
+        return proven(form, authorization, endpoint, now)
+                .flatMap(proven -> allowed.apply(proven.agent()).flatMap(_ -> once(proven, this::firstTime)));
     }
+
+    /** The same of an agent that stops something: whether the store can be written now does not matter. */
+    Answer<Agent> authenticateToStop(Form form, Optional<String> authorization, String endpoint, Instant now) {
+        return proven(form, authorization, endpoint, now)
+                .flatMap(proven -> once(proven, (mark, until) -> firstTimeUnstored(mark, until, now)));
+    }
+
+    /** @param assertion that it showed, and that must not have been shown before */
+    private record Proven(Agent agent, Optional<Assertion> assertion) {}
+
+    private record Assertion(String mark, Instant until) {}
 
     /** Whether it is shown for the first time; from now on it is not. */
     private interface Once {
         boolean firstTime(String mark, Instant until);
     }
 
-    private Answer<Agent> authenticate(
-            Form form, Optional<String> authorization, String endpoint, Instant now, Once once) {
+    private static Answer<Agent> once(Proven proven, Once once) {
+        return proven.assertion()
+                        .filter(shown -> !once.firstTime(shown.mark(), shown.until()))
+                        .isEmpty()
+                ? Answer.ok(proven.agent())
+                : refused("assertion was used before");
+    }
+
+    private Answer<Proven> proven(Form form, Optional<String> authorization, String endpoint, Instant now) {
         Optional<String> assertion = form.one("client_assertion");
         Optional<String> secret = form.one("client_secret");
         int ways = (assertion.isPresent() ? 1 : 0) + (secret.isPresent() ? 1 : 0) + (authorization.isPresent() ? 1 : 0);
@@ -98,7 +128,7 @@ final class Agents {
             return refused(ways == 0 ? "no authentication" : "several ways of authentication");
         }
         if (assertion.isPresent()) {
-            return byAssertion(form, assertion.get(), endpoint, now, once);
+            return byAssertion(form, assertion.get(), endpoint, now);
         }
         if (secret.isPresent()) {
             return bySecret(form.one("client_id"), secret);
@@ -107,7 +137,7 @@ final class Agents {
     }
 
     /** RFC 7523 §3. */
-    private Answer<Agent> byAssertion(Form form, String assertion, String endpoint, Instant now, Once once) {
+    private Answer<Proven> byAssertion(Form form, String assertion, String endpoint, Instant now) {
         if (!form.one("client_assertion_type").equals(Optional.of(ASSERTION_TYPE))) {
             return refused("client_assertion_type");
         }
@@ -147,9 +177,8 @@ final class Agents {
         if (jti.isEmpty()) {
             return refused("assertion's jti");
         }
-        return once.firstTime("assertion " + claimed.get() + " " + jti.get(), Instant.ofEpochSecond(exp))
-                ? Answer.ok(agent.get())
-                : refused("assertion was used before");
+        Assertion shown = new Assertion("assertion " + claimed.get() + " " + jti.get(), Instant.ofEpochSecond(exp));
+        return Answer.ok(new Proven(agent.get(), Optional.of(shown)));
     }
 
     private boolean firstTime(String mark, Instant until) {
@@ -180,17 +209,19 @@ final class Agents {
         return true;
     }
 
-    private Answer<Agent> bySecret(Optional<String> id, Optional<String> secret) {
+    private Answer<Proven> bySecret(Optional<String> id, Optional<String> secret) {
         Optional<Agent> agent = id.flatMap(this::find);
         String expected = agent.isPresent() && agent.get().authentication() instanceof Authentication.Secret(var sha256)
                 ? sha256
                 : NOBODYS_SECRET;
         boolean right = Digests.same(expected, Digests.hex(secret.orElse("")));
-        return right && agent.isPresent() ? Answer.ok(agent.get()) : refused("unknown agent, or not its secret");
+        return right && agent.isPresent()
+                ? Answer.ok(new Proven(agent.get(), Optional.empty()))
+                : refused("unknown agent, or not its secret");
     }
 
     /** RFC 6749 §2.3.1: both parts are form-encoded within the Basic scheme. */
-    private Answer<Agent> byBasic(Form form, String authorization) {
+    private Answer<Proven> byBasic(Form form, String authorization) {
         if (!authorization.regionMatches(true, 0, "Basic ", 0, 6)) {
             return refused("not the Basic scheme");
         }

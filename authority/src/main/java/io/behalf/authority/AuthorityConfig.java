@@ -35,6 +35,7 @@ public record AuthorityConfig(
         List<Audience> audiences,
         Map<String, Service> services,
         Lifetimes lifetimes,
+        Rate rate,
         SignatureAlgorithm algorithm,
         boolean allowUnbound) {
     private static final Pattern PROVIDER_NAME = Pattern.compile("[a-z0-9-]{1,64}");
@@ -257,6 +258,30 @@ public record AuthorityConfig(
             }
             if (task.compareTo(longestTask) > 0) {
                 throw new IllegalArgumentException("task is not longer than longest-task");
+            }
+        }
+    }
+
+    /**
+     * How often each agent may ask for what is kept: at the token endpoint, and for approvals. The bounds leave room for
+     * the proofs of all its requests in what is remembered of one agent.
+     *
+     * @param perSecond in the long run
+     * @param burst at once, after a time without
+     */
+    public record Rate(int perSecond, int burst) {
+        public static final int MOST_PER_SECOND = 200;
+        public static final int LARGEST_BURST = 5_000;
+
+        /** For some ten thousand tasks of one agent, each renewed every four minutes. */
+        public static final Rate DEFAULT = new Rate(50, 1_000);
+
+        public Rate {
+            if (perSecond < 1 || perSecond > MOST_PER_SECOND) {
+                throw new IllegalArgumentException("per-second is between 1 and " + MOST_PER_SECOND);
+            }
+            if (burst < 1 || burst > LARGEST_BURST) {
+                throw new IllegalArgumentException("burst is between 1 and " + LARGEST_BURST);
             }
         }
     }

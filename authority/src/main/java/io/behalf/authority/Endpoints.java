@@ -28,10 +28,10 @@ final class Endpoints {
     static final String EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 
     /** Proofs remembered at the token endpoint: one for each token made within two minutes. */
-    private static final int PROOFS = 1 << 18;
+    static final int PROOFS = 1 << 18;
 
-    /** Agents that it takes to fill that memory. One alone has 270 tokens a second. */
-    private static final int SHARES = 8;
+    /** Agents that it takes to fill that memory. One alone has 270 tokens a second, more than its rate can be. */
+    static final int SHARES = 8;
 
     private final Parts parts;
     private final Starts starts;
@@ -39,6 +39,7 @@ final class Endpoints {
     private final HandOvers handOvers;
     private final Approvals approvals;
     private final Stops stops;
+    private final RequestRates rates;
     private final FailedTries failed = new FailedTries();
     private final DpopProofs proofs = new DpopProofs(PROOFS, SHARES, DpopProofs.Nonces.NOT_DEMANDED);
 
@@ -49,11 +50,12 @@ final class Endpoints {
         this.handOvers = handOvers;
         this.approvals = approvals;
         this.stops = stops;
+        this.rates = new RequestRates(parts.config().rate(), parts.clock());
     }
 
     Reply token(Ask ask) {
         Instant now = parts.now();
-        Answer<TokenRequest> request = authenticated(ask, now).flatMap(agent -> bound(ask, agent, now));
+        Answer<TokenRequest> request = authenticatedWithinRate(ask, now).flatMap(agent -> bound(ask, agent, now));
         return switch (request) {
             case Answer.No<TokenRequest>(var error) -> Reply.error(error);
             case Answer.Ok<TokenRequest>(var authentic) -> granted(authentic);
@@ -140,7 +142,7 @@ final class Endpoints {
     /** RFC 9126. A DPoP proof is welcome and binds the code (RFC 9449 §10.1); it is not needed yet. */
     Reply push(Ask ask) {
         Instant now = parts.now();
-        Answer<Agent> known = authenticated(ask, now);
+        Answer<Agent> known = authenticatedWithinRate(ask, now);
         if (!(known instanceof Answer.Ok<Agent>(var agent))) {
             return refused(known);
         }
@@ -228,8 +230,20 @@ final class Endpoints {
                 ask, now, parts.agents().authenticate(ask.form(), ask.authorization(), address(ask.path()), now));
     }
 
+    /**
+     * The same where something may be granted, which is kept. Asked first, the rate spares the store an assertion that is
+     * refused; only once that is known to be no replay is anything taken.
+     */
+    private Answer<Agent> authenticatedWithinRate(Ask ask, Instant now) {
+        String address = address(ask.path());
+        Answer<Agent> agent = parts.agents()
+                .authenticate(ask.form(), ask.authorization(), address, now, rates::unlessSpent)
+                .flatMap(rates::take);
+        return unlessTooOften(ask, now, agent);
+    }
+
     private Answer<Agent> unlessTooOften(Ask ask, Instant now, Answer<Agent> agent) {
-        if (agent instanceof Answer.Ok<Agent>) {
+        if (!(agent instanceof Answer.No<Agent>(var error)) || error.code() != Code.INVALID_CLIENT) {
             return agent;
         }
         if (failed.tooMany(ask.from(), now)) {

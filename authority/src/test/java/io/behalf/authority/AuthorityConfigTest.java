@@ -7,8 +7,10 @@ import io.behalf.authority.AuthorityConfig.Agent;
 import io.behalf.authority.AuthorityConfig.Audience;
 import io.behalf.authority.AuthorityConfig.Authentication;
 import io.behalf.authority.AuthorityConfig.Lifetimes;
+import io.behalf.authority.AuthorityConfig.Rate;
 import io.behalf.authority.AuthorityConfig.Rights;
 import io.behalf.core.jose.SignatureAlgorithm;
+import io.behalf.verifier.DpopProofs;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +18,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class AuthorityConfigTest {
@@ -88,6 +91,20 @@ class AuthorityConfigTest {
                 .isInstanceOf(IllegalArgumentException.class);
     }
 
+    @ParameterizedTest
+    @CsvSource({"0, 1", "-1, 1", "201, 1", "1, 0", "1, -1", "1, 5001"})
+    void refusesARateThatIsNoneOrMoreThanCanBeRemembered(int perSecond, int burst) {
+        assertThatThrownBy(() -> new Rate(perSecond, burst)).hasMessageContaining("is between 1 and");
+    }
+
+    @Test
+    void allThatARateAllowsFindsRoomAmongTheProofsOfOneAgent() {
+        long window = DpopProofs.MAX_AGE.plus(DpopProofs.MAX_AHEAD).toSeconds();
+
+        assertThat(Rate.LARGEST_BURST + window * Rate.MOST_PER_SECOND)
+                .isLessThanOrEqualTo(Endpoints.PROOFS / Endpoints.SHARES);
+    }
+
     private static AuthorityConfig config(
             String issuer, boolean development, List<AuthorityConfig.Provider> providers) {
         return new AuthorityConfig(
@@ -99,6 +116,7 @@ class AuthorityConfigTest {
                 List.of(new Audience("https://behalf.test/gateway", Set.of())),
                 Map.of(),
                 Lifetimes.DEFAULT,
+                Rate.DEFAULT,
                 SignatureAlgorithm.ES256,
                 false);
     }

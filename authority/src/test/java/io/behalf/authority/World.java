@@ -60,6 +60,7 @@ final class World implements AutoCloseable {
     private final HttpServer server;
     private SignatureAlgorithm algorithm = SignatureAlgorithm.ES256;
     private boolean allowUnbound = true;
+    private AuthorityConfig.Rate rate = AuthorityConfig.Rate.DEFAULT;
     private Set<String> groupsRule = Set.of();
     private volatile Future<Void> providerAnswers = Future.succeededFuture();
     Authority authority;
@@ -99,6 +100,13 @@ final class World implements AutoCloseable {
     /** Tokens must be bound from now on. */
     World boundOnly() {
         allowUnbound = false;
+        restart();
+        return this;
+    }
+
+    /** Agents ask no more often than this from now on. */
+    World asking(int perSecond, int burst) {
+        rate = new AuthorityConfig.Rate(perSecond, burst);
         restart();
         return this;
     }
@@ -254,6 +262,7 @@ final class World implements AutoCloseable {
                                         "delete",
                                         new Action(Map.of("en", "Delete tickets"), Risk.HIGH, Map.of())))),
                 Lifetimes.DEFAULT,
+                rate,
                 algorithm,
                 allowUnbound);
     }

@@ -93,6 +93,7 @@ final class VectorAuthority implements VectorSteps.Asked, AutoCloseable {
                         new Audience(base + "/mcp/payroll", Set.of("payroll"))),
                 Map.of(),
                 Lifetimes.DEFAULT,
+                AuthorityConfig.Rate.DEFAULT,
                 SignatureAlgorithm.ES256,
                 false);
     }

@@ -52,6 +52,7 @@ final class AuthorityReader {
         boolean unbound = section.flag("allow-unbound", development);
         SignatureAlgorithm algorithm = algorithm();
         Optional<AuthorityConfig.Lifetimes> lifetimes = lifetimes(section.section("lifetimes"));
+        AuthorityConfig.Rate rate = rate(section.section("rate"));
         List<AuthorityConfig.Provider> providers = section.sections("providers").stream()
                 .map(this::provider)
                 .flatMap(Optional::stream)
@@ -73,6 +74,7 @@ final class AuthorityReader {
                         audiences(base.toString(), routes, services.registered()),
                         services.services(),
                         lifetimes.orElse(AuthorityConfig.Lifetimes.DEFAULT),
+                        rate,
                         algorithm,
                         unbound));
     }
@@ -110,6 +112,14 @@ final class AuthorityReader {
         var longest = s.duration("longest-task", usual.longestTask());
         s.done();
         return s.make(before, () -> new AuthorityConfig.Lifetimes(token, task, longest));
+    }
+
+    private static AuthorityConfig.Rate rate(Section s) {
+        var usual = AuthorityConfig.Rate.DEFAULT;
+        int perSecond = s.number("per-second", usual.perSecond(), 1, AuthorityConfig.Rate.MOST_PER_SECOND);
+        int burst = s.number("burst", usual.burst(), 1, AuthorityConfig.Rate.LARGEST_BURST);
+        s.done();
+        return new AuthorityConfig.Rate(perSecond, burst);
     }
 
     private Optional<AuthorityConfig.Provider> provider(Section s) {

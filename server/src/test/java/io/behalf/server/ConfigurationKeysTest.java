@@ -151,6 +151,8 @@ class ConfigurationKeysTest {
                         c -> c.authority().lifetimes().longestTask(),
                         Duration.ofDays(7),
                         Duration.ofDays(2)),
+                new Key("authority.rate.per-second", c -> c.authority().rate().perSecond(), 50, 20),
+                new Key("authority.rate.burst", c -> c.authority().rate().burst(), 1_000, 300),
                 new Key(
                         "authority.providers[].name",
                         provider.andThen(AuthorityConfig.Provider::name),

@@ -107,6 +107,14 @@ class ConfigurationReaderTest {
                 .containsExactly("line 2: authority.algorithm: is ES256, RS256 or EdDSA");
     }
 
+    @ParameterizedTest
+    @CsvSource({"per-second, 0, 200", "per-second, 201, 200", "burst, 0, 5000", "burst, 5001, 5000", "burst, many, 5000"
+    })
+    void refusesARateOutOfItsBounds(String key, String value, int most) {
+        assertThat(Configurations.problems(DEVELOPMENT + "authority: {rate: {" + key + ": " + value + "}}"))
+                .containsExactly("line 2: authority.rate." + key + ": a whole number from 1 to " + most);
+    }
+
     @Test
     void refusesAShortApiToken() {
         assertThat(Configurations.problems("server:\n  development: true\n  api-token: {env: TOOLS_KEY}"))

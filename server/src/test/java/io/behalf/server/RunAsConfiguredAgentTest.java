@@ -136,6 +136,7 @@ class RunAsConfiguredAgentTest {
                         known.audiences(),
                         known.services(),
                         known.lifetimes(),
+                        known.rate(),
                         known.algorithm(),
                         known.allowUnbound()),
                 pretend.routes(),

@@ -174,6 +174,7 @@ final class Wiring implements AutoCloseable {
                         new Audience(CUSTOMERS, Set.of("customers"))),
                 Map.of(),
                 Lifetimes.DEFAULT,
+                AuthorityConfig.Rate.DEFAULT,
                 SignatureAlgorithm.ES256,
                 false);
     }
