@@ -76,8 +76,7 @@ class RequestRateTest {
             }
             assertSlowedDown(tickets.post("/oauth/par", ApprovalTest.request()));
             assertSlowedDown(tickets.withoutProof().token(renewal(held)));
-            assertSlowedDown(summarizer.token(
-                    exchange(handed.text("access_token"), Map.of("subject_token_type", AgentSide.HANDOVER))));
+            assertSlowedDown(summarizer.token(taking(handed)));
 
             assertThat(world.records.size()).isEqualTo(recorded);
             assertThat(version(store)).as("something was written").isEqualTo(before);
@@ -124,6 +123,32 @@ class RequestRateTest {
         assertThat(introspect(second).json()).containsEntry("active", false);
         world.stopAuthority();
         assertThat(world.records.events(first.text("task_id"))).endsWith(Event.ENDED);
+    }
+
+    /** As that is not limited, it must not be a way to records without end. */
+    @Test
+    void whatIsGivenBackAgainAndAgainLeavesOneRecord() {
+        AgentSide.Got held = tickets.exchange("alice", Map.of());
+        String task = held.text("task_id");
+        AgentSide summarizer = world.agent("summarizer");
+        AgentSide.Got part = summarizer.token(taking(tickets.token(handOver(held))));
+        AgentSide.Got renewed = tickets.token(renewal(held));
+
+        for (int i = 0; i < 3; i++) {
+            summarizer.post("/oauth/revoke", Map.of("token", part.text("refresh_token")));
+        }
+        assertThat(world.records.events(task)).containsOnlyOnce(Event.REVOKED);
+        for (int i = 0; i < 3; i++) {
+            summarizer.post("/oauth/revoke", Map.of("token", part.text("access_token")));
+            tickets.post("/oauth/revoke", Map.of("token", renewed.text("access_token")));
+        }
+        assertThat(world.records.events(task)).filteredOn(Event.REVOKED::equals).hasSize(2);
+        int before = world.records.size();
+        for (int i = 0; i < 3; i++) {
+            tickets.post("/oauth/revoke", Map.of("token", held.text("refresh_token")));
+        }
+        world.stopAuthority();
+        assertThat(world.records.size()).isEqualTo(before + 1);
     }
 
     @Test
@@ -236,6 +261,10 @@ class RequestRateTest {
         return exchange(
                 held.text("access_token"),
                 Map.of("requested_token_type", AgentSide.HANDOVER, "audience", "summarizer", "scope", "tickets:read"));
+    }
+
+    private static Map<String, String> taking(AgentSide.Got handed) {
+        return exchange(handed.text("access_token"), Map.of("subject_token_type", AgentSide.HANDOVER));
     }
 
     private static Map<String, String> exchange(String token, Map<String, String> more) {
