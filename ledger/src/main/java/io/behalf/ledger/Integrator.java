@@ -44,7 +44,7 @@ final class Integrator {
     private static final int FORCES_AT_ONCE = 16;
 
     /** Between two steps of making the next write-ahead file, for the same reason, where it is ahead of what is written to this one. */
-    private static final long SPARE_PAUSE_NANOS = 20_000_000L;
+    static final long SPARE_PAUSE_NANOS = 20_000_000L;
 
     /** The beginning of a segment, and what the ledger knew of tasks there. */
     private record Boundary(long segment, Chains.Snapshot chains) {}
@@ -139,8 +139,9 @@ final class Integrator {
 
     /** Everything up to here has been forced. */
     void committed(WalCursor.Place place) {
+        boolean fileBegun = place.segment() != forced.segment();
         forced = place;
-        if (place.size() >= wakeAt) {
+        if (place.size() >= wakeAt || fileBegun) { // the next one is made now
             wake();
         }
     }
@@ -152,7 +153,6 @@ final class Integrator {
         } finally {
             boundariesLock.unlock();
         }
-        wake(); // the next one is made now
     }
 
     /** No more will be forced: integrate it all, and end. */
@@ -274,7 +274,7 @@ final class Integrator {
 
     /** A step of it, and at once the next where the file that is being filled would be full first. */
     private void prepareSpare() throws IOException {
-        while (!wal.spareReady() && System.nanoTime() >= spareAt) {
+        while (!wal.spareReady() && System.nanoTime() - spareAt >= 0) {
             int made = wal.prepareSomeOfSpare();
             if (made >= 2L * forced.end()) {
                 spareAt = System.nanoTime() + SPARE_PAUSE_NANOS;
@@ -505,9 +505,8 @@ final class Integrator {
 
     private void closeQuietly() {
         sideBySide.shutdown();
-        try {
+        try (cursor) {
             wal.leaveSpare();
-            cursor.close();
         } catch (IOException e) {
             onFault.accept(e);
         }

@@ -25,8 +25,9 @@ final class Wal implements AutoCloseable {
     private volatile boolean spare;
 
     // Of the spare while it is made, by whoever holds the lock
+    private final ByteBuffer zeros;
     private Disk.@Nullable Handle unfinished;
-    private int zeros;
+    private int made;
 
     /**
      * @param segment the one being filled; 0 means that there is none yet
@@ -35,6 +36,7 @@ final class Wal implements AutoCloseable {
     Wal(Disk disk, int segmentBytes, long segment, int position) throws IOException {
         this.disk = disk;
         this.segmentBytes = segmentBytes;
+        this.zeros = ByteBuffer.allocateDirect(Math.min(ZEROS, segmentBytes));
         this.segment = segment;
         this.position = position;
         if (segment > 0) {
@@ -119,33 +121,45 @@ final class Wal implements AutoCloseable {
             return segmentBytes;
         }
         try {
-            if (unfinished == null) {
-                unfinished = disk.create(UNFINISHED_SPARE);
-                zeros = 0;
+            Disk.Handle file = unfinished;
+            if (file == null) {
+                file = disk.create(UNFINISHED_SPARE);
+                unfinished = file;
+                made = 0;
             }
-            ByteBuffer more = ByteBuffer.allocateDirect(Math.min(ZEROS, segmentBytes - zeros));
-            unfinished.write(more, zeros);
-            unfinished.force();
-            zeros += more.limit();
-        } catch (Disk.NoSpace e) {
-            leaveSpare();
-            disk.delete(UNFINISHED_SPARE); // give back what there was, for the tiles
+            file.write(zeros.clear().limit(Math.min(zeros.capacity(), segmentBytes - made)), made);
+            file.force();
+            made += zeros.limit();
+        } catch (IOException | RuntimeException e) {
+            leaveSpare(e); // after a failed force nobody knows what this file holds
+            if (e instanceof Disk.NoSpace) {
+                disk.delete(UNFINISHED_SPARE); // give back what there was, for the tiles
+            }
             throw e;
         }
-        if (zeros == segmentBytes) {
+        if (made == segmentBytes) {
             leaveSpare();
             disk.rename(UNFINISHED_SPARE, SPARE);
             disk.forceFolder("wal");
             spare = true;
         }
-        return zeros;
+        return made;
+    }
+
+    private void leaveSpare(Exception because) {
+        try {
+            leaveSpare();
+        } catch (IOException e) {
+            because.addSuppressed(e);
+        }
     }
 
     /** Nobody goes on making it: a new one is begun the next time. */
     synchronized void leaveSpare() throws IOException {
-        if (unfinished != null) {
-            unfinished.close();
-            unfinished = null;
+        Disk.Handle file = unfinished;
+        unfinished = null;
+        if (file != null) {
+            file.close();
         }
     }
 
