@@ -22,7 +22,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.Function;
 
 /**
  * The agents, and how one proves at an endpoint that it is who it says. Every failure is the same {@code invalid_client}
@@ -77,23 +76,23 @@ final class Agents {
      * @param endpoint its address, which an assertion may name as its audience
      */
     Answer<Agent> authenticate(Form form, Optional<String> authorization, String endpoint, Instant now) {
-        return authenticate(form, authorization, endpoint, now, Answer::ok);
+        return proven(form, authorization, endpoint, now).flatMap(proven -> once(proven, this::firstTime));
     }
 
     /**
-     * As {@link #authenticate(Form, Optional, String, Instant)}.
-     *
-     * @param allowed asked of an agent that proved itself, before the store remembers its assertion. It is not known yet
-     *     whether that is a replay
+     * The same of an agent that asks for what is kept. Its rate is asked before the store remembers its assertion, so that a
+     * request beyond it writes nothing and may be sent again as it is. What turns out to be a replay takes nothing.
      */
     Answer<Agent> authenticate(
-            Form form,
-            Optional<String> authorization,
-            String endpoint,
-            Instant now,
-            Function<Agent, Answer<Agent>> allowed) {
+            Form form, Optional<String> authorization, String endpoint, Instant now, RequestRates rates) {
         return proven(form, authorization, endpoint, now)
-                .flatMap(proven -> allowed.apply(proven.agent()).flatMap(_ -> once(proven, this::firstTime)));
+                .flatMap(proven -> rates.take(proven.agent()).flatMap(agent -> {
+                    Answer<Agent> known = once(proven, this::firstTime);
+                    if (known instanceof Answer.No<Agent>) {
+                        rates.giveBack(agent);
+                    }
+                    return known;
+                }));
     }
 
     /** The same of an agent that stops something: whether the store can be written now does not matter. */

@@ -230,16 +230,11 @@ final class Endpoints {
                 ask, now, parts.agents().authenticate(ask.form(), ask.authorization(), address(ask.path()), now));
     }
 
-    /**
-     * The same where something may be granted, which is kept. Asked first, the rate spares the store an assertion that is
-     * refused; only once that is known to be no replay is anything taken.
-     */
+    /** The same where something may be granted, which is kept. */
     private Answer<Agent> authenticatedWithinRate(Ask ask, Instant now) {
         String address = address(ask.path());
-        Answer<Agent> agent = parts.agents()
-                .authenticate(ask.form(), ask.authorization(), address, now, rates::unlessSpent)
-                .flatMap(rates::take);
-        return unlessTooOften(ask, now, agent);
+        return unlessTooOften(
+                ask, now, parts.agents().authenticate(ask.form(), ask.authorization(), address, now, rates));
     }
 
     private Answer<Agent> unlessTooOften(Ask ask, Instant now, Answer<Agent> agent) {

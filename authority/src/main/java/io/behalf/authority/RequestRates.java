@@ -24,14 +24,14 @@ final class RequestRates {
         this.clock = clock;
     }
 
-    /** Takes nothing: for what is not known to be the agent's own yet, such as an assertion that may be a replay. */
-    Answer<Agent> unlessSpent(Agent agent) {
-        return bucket(agent).isSpent() ? slowDown() : Answer.ok(agent);
-    }
-
     /** Takes one request. */
     Answer<Agent> take(Agent agent) {
         return bucket(agent).take() ? Answer.ok(agent) : slowDown();
+    }
+
+    /** Of a request that was not the agent's own after all. */
+    void giveBack(Agent agent) {
+        bucket(agent).giveBack();
     }
 
     private Bucket bucket(Agent agent) {
@@ -53,8 +53,12 @@ final class RequestRates {
             return true;
         }
 
+        synchronized void giveBack() {
+            fullAgain = fullAgain.minus(refill);
+        }
+
         /** Asks the clock under the lock, so that threads which come out of order do not fill it twice. */
-        synchronized boolean isSpent() {
+        private boolean isSpent() {
             Instant now = clock.instant();
             Instant latest = now.plus(refillOfAll);
             if (fullAgain.isBefore(now)) {

@@ -32,14 +32,15 @@ final class Store implements AutoCloseable {
     private final Side reading;
 
     private Store(Connection writing, Connection reading) {
-        this.writing = new Side(writing);
-        this.reading = new Side(reading);
+        this.writing = new Side(writing, new ReentrantLock());
+        this.reading =
+                new Side(reading, new ReentrantLock(true)); // else a stop waits behind all steps of a long search
     }
 
     /** A connection, for one thread at a time. */
     private record Side(Connection connection, Jdbi jdbi, ReentrantLock lock) {
-        Side(Connection connection) {
-            this(connection, Jdbi.create(connection), new ReentrantLock());
+        Side(Connection connection, ReentrantLock lock) {
+            this(connection, Jdbi.create(connection), lock);
         }
 
         <T> T transaction(Function<Handle, T> work) {

@@ -10,10 +10,12 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -177,13 +179,42 @@ class RequestRateTest {
         world.asking(1, 1);
         tickets.exchange("alice", Map.of());
         Map<String, String> again = with(task(), tickets.assertion(world.key("tickets"), Map.of()));
-        Optional<String> proof = Optional.of(tickets.proof(tickets.key(), "/oauth/token"));
+        Optional<String> proof = proof();
         assertSlowedDown(send(tickets, again, proof));
 
         world.clock.pass(Duration.ofSeconds(1));
 
         assertThat(send(tickets, again, proof).status()).isEqualTo(200);
         assertRefused(send(tickets, again, proof), "slow_down");
+    }
+
+    /** Those that came too late lost nothing: each may be sent again. */
+    @Test
+    void parallelRequestsBeyondItUseUpNoAssertion() throws Exception {
+        world.asking(1, 3);
+        List<Map<String, String>> forms = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            forms.add(with(task(), tickets.assertion(world.key("tickets"), Map.of())));
+        }
+        Set<Map<String, String>> late = new HashSet<>();
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            Map<Map<String, String>, Future<AgentSide.Got>> asked = new LinkedHashMap<>();
+            forms.forEach(form -> asked.put(form, threads.submit(() -> send(tickets, form, proof()))));
+            for (var one : asked.entrySet()) {
+                if (one.getValue().get().status() == 429) {
+                    late.add(one.getKey());
+                }
+            }
+        }
+        assertThat(late).hasSize(9);
+        for (Map<String, String> form : late) {
+            world.clock.pass(Duration.ofSeconds(1));
+            assertThat(send(tickets, form, proof()).status()).isEqualTo(200);
+        }
+    }
+
+    private Optional<String> proof() {
+        return Optional.of(tickets.proof(tickets.key(), "/oauth/token"));
     }
 
     @Test
