@@ -329,7 +329,7 @@ final class Api implements AutoCloseable {
     private Stopped stopByName(String name, RevokeRequest request) {
         SortedMap<String, List<TaskId>> people = authority.identities().called(name);
         if (people.size() != 1) {
-            stories.recordLookUp(people.values().stream().flatMap(List::stream).toList(), request.by());
+            recordLookUp(people, request);
             throw notOne(people.keySet());
         }
         Stopped stopped = authority.revoke(
@@ -340,6 +340,20 @@ final class Api implements AutoCloseable {
             throw request.dryRun() ? unrecorded : new Stories.Unavailable(StopAnswer.untold(stopped));
         }
         return stopped;
+    }
+
+    /** A task of each of those who are named to choose from. */
+    private void recordLookUp(SortedMap<String, List<TaskId>> people, RevokeRequest request) {
+        try {
+            stories.recordLookUp(
+                    people.values().stream()
+                            .limit(StopAnswer.MAX_CHOICE)
+                            .map(List::getFirst)
+                            .toList(),
+                    request.by());
+        } catch (Stories.Unavailable unrecorded) {
+            throw request.dryRun() ? unrecorded : new Stories.Unavailable(StopAnswer.NOBODY_STOPPED);
+        }
     }
 
     private static Refused notOne(Set<String> subjects) {

@@ -20,8 +20,8 @@ import picocli.CommandLine.Spec;
         name = "revoke",
         mixinStandardHelpOptions = true,
         description =
-                "Stops tasks on the running server, and says which. Exit 1 if nothing was there to be stopped, 3 if it"
-                        + " is in force and a restart would forget it now, or it cannot be said which.")
+                "Stops tasks on the running server, and says which. Exit 1 if nothing was there to be stopped, 3 if the"
+                        + " server cannot do all of it now: it says whether anything was stopped.")
 final class RevokeCommand implements Callable<Integer> {
     @ArgGroup(multiplicity = "1")
     private Fallen what = new Fallen();

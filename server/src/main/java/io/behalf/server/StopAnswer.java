@@ -19,6 +19,12 @@ final class StopAnswer {
     /** People named to choose from. */
     static final int MAX_CHOICE = 16;
 
+    /** For whoever gave a name of nobody, or of several, while it cannot be recorded that they looked. */
+    static final String NOBODY_STOPPED =
+            "Nothing was stopped: the name is not that of one person with a running task, and"
+                    + " more is not told, because that somebody looked cannot be recorded now. A provider:id stops its person all"
+                    + " the same.";
+
     private StopAnswer() {}
 
     static Map<String, @Nullable Object> of(Stopped stopped, boolean dryRun) {
@@ -36,10 +42,12 @@ final class StopAnswer {
 
     /** For whoever gave a name that several people have: they chose their names themselves, so none of them is stopped. */
     static String several(Set<String> subjects) {
-        String some = subjects.stream().limit(MAX_CHOICE).collect(Collectors.joining(", "));
+        String some = subjects.stream()
+                .limit(MAX_CHOICE)
+                .map(id -> ForeignText.clean(ForeignText.shown(id)))
+                .collect(Collectors.joining(", "));
         int more = subjects.size() - MAX_CHOICE;
-        return "Several people are called that: name one of " + ForeignText.clean(some)
-                + (more > 0 ? " or of " + more + " more." : ".");
+        return "Several people are called that: name one of " + some + (more > 0 ? " or of " + more + " more." : ".");
     }
 
     /** For whoever stopped somebody by a name, and may not be told more of them. */

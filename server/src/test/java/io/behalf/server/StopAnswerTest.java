@@ -69,7 +69,10 @@ class StopAnswerTest {
                 .startsWith("Several people are called that: name one of corp:00, corp:01,")
                 .endsWith(" corp:15 or of 2 more.");
         assertThat(StopAnswer.several(Set.of("corp:\u001b[2J")))
-                .isEqualTo("Several people are called that: name one of corp:\\u{1b}[2J.");
+                .isEqualTo("Several people are called that: name one of \"corp:\\u{1b}[2J\".");
+        assertThat(StopAnswer.several(Set.of("corp:x, corp:victim")))
+                .isEqualTo(
+                        "Several people are called that: name one of \"corp:x," + ForeignText.SPACE + "corp:victim\".");
     }
 
     private static Map<String, @Nullable Object> answer(boolean stored, boolean recorded) {
