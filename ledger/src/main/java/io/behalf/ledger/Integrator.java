@@ -16,7 +16,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
@@ -37,14 +36,10 @@ final class Integrator {
     private static final long SPACE_RETRY_NANOS = 1_000_000_000L;
 
     /**
-     * Bundles and tiles forced side by side, as soon as there are so many. The file system's journal takes those that wait together in one
-     * flush; one after the other, each has its own, and the appends' forces queue among hundreds of them. All of a write-ahead file's at
-     * once would be a burst in which every append waits.
+     * Bundles and tiles forced side by side. The file system's journal takes those that wait together in one flush; one after the other, each
+     * has its own, and the appends' forces queue among hundreds of them.
      */
     private static final int FORCES_AT_ONCE = 16;
-
-    /** Between two steps of making the next write-ahead file, for the same reason, where it is ahead of what is written to this one. */
-    static final long SPARE_PAUSE_NANOS = 20_000_000L;
 
     /** The beginning of a segment, and what the ledger knew of tasks there. */
     private record Boundary(long segment, Chains.Snapshot chains) {}
@@ -85,10 +80,8 @@ final class Integrator {
     private Set<String> partials = new LinkedHashSet<>();
     private final List<String> filled = new ArrayList<>();
     private long checkpointAt;
-    private long spareAt = System.nanoTime();
     private boolean started;
     private final byte[] scratch = new byte[1 << 16];
-    private final ExecutorService sideBySide;
 
     /**
      * @param edge the tree at the last whole bundle that is known to be forced
@@ -117,9 +110,6 @@ final class Integrator {
         this.onFault = onFault;
         segmentFirsts.forEach(segment -> segments.add(new Segment(segment[0], segment[1])));
         checkpointAt = System.nanoTime() - intervalNanos;
-        sideBySide = Executors.newFixedThreadPool(
-                FORCES_AT_ONCE,
-                Thread.ofPlatform().daemon().name("ledger-forces-", 0).factory());
         thread = Thread.ofPlatform()
                 .daemon()
                 .name("ledger-integrator-" + settings.log())
@@ -139,9 +129,8 @@ final class Integrator {
 
     /** Everything up to here has been forced. */
     void committed(WalCursor.Place place) {
-        boolean fileBegun = place.segment() != forced.segment();
         forced = place;
-        if (place.size() >= wakeAt || fileBegun) { // the next one is made now
+        if (place.size() >= wakeAt || !wal.spareReady()) { // a file was begun: the next one is made now
             wake();
         }
     }
@@ -216,8 +205,8 @@ final class Integrator {
             while (!stopping) {
                 Chains.Snapshot end = last; // before looking at the place: it is final if this is set
                 try {
-                    if (end == null) {
-                        prepareSpare();
+                    if (!wal.spareReady() && end == null) {
+                        wal.prepareSpare();
                     }
                     integrate(forced);
                     boolean due = sinceCheckpoint() >= patience();
@@ -250,36 +239,22 @@ final class Integrator {
     }
 
     /**
-     * Until a checkpoint is due, a bundle's worth of entries has come or something is to be done for the next write-ahead file. Nobody sees
-     * an entry in the tree before its checkpoint, and to be woken for each group costs the processor as much as the group's integration.
+     * Until a checkpoint is due, a bundle's worth of entries has come or a write-ahead file was begun. Nobody sees an entry in the tree before its checkpoint, and to be
+     * woken for each group costs the processor as much as the group's integration.
      */
     private void await() {
         boolean idle = edge.size() == shown.size();
         wakeAt = edge.size() + (idle ? 1 : TilePath.FULL - edge.size() % TilePath.FULL);
         sleeping = true; // before looking again: whoever commits after that look sees it and wakes us
-        long atMost = idle ? Long.MAX_VALUE : patience() - sinceCheckpoint();
-        if (!wal.spareReady()) {
-            atMost = Math.min(atMost, spareAt - System.nanoTime());
-        }
-        if (forced.size() < wakeAt && atMost > 0 && last == null && !stopping) {
-            if (atMost == Long.MAX_VALUE) {
+        if (forced.size() < wakeAt && wal.spareReady() && last == null && !stopping) {
+            if (idle) {
                 LockSupport.park(this);
             } else {
-                LockSupport.parkNanos(this, atMost);
+                LockSupport.parkNanos(this, Math.max(1, patience() - sinceCheckpoint()));
             }
             Thread.interrupted(); // it would close the file at the next read
         }
         sleeping = false;
-    }
-
-    /** A step of it, and at once the next where the file that is being filled would be full first. */
-    private void prepareSpare() throws IOException {
-        while (!wal.spareReady() && System.nanoTime() - spareAt >= 0) {
-            int made = wal.prepareSomeOfSpare();
-            if (made >= 2L * forced.end()) {
-                spareAt = System.nanoTime() + SPARE_PAUSE_NANOS;
-            }
-        }
     }
 
     private long sinceCheckpoint() {
@@ -326,9 +301,6 @@ final class Integrator {
         edge.add(leaf, (tile, hashes) -> write(tile, ByteBuffer.wrap(hashes)));
         if (whole) {
             bundle.clear();
-            if (started && unforced.size() >= FORCES_AT_ONCE) {
-                forceFiles();
-            }
             if (started && sinceCheckpoint() >= intervalNanos) {
                 publish(); // here it needs no partial bundle and tile, which would soon be deleted again
             }
@@ -462,7 +434,8 @@ final class Integrator {
      * Order: bundles and tiles, their names, the snapshot, and only then the deletions; a crash at any point leaves enough to start from.
      */
     private void settle(Chains.Snapshot chains) throws IOException {
-        forceFiles();
+        force(unforced);
+        unforced.clear();
         for (String folder : folders) {
             disk.forceFolder(folder);
         }
@@ -480,13 +453,12 @@ final class Integrator {
         }
     }
 
-    private void forceFiles() throws IOException {
-        try {
-            CompletableFuture.allOf(unforced.stream()
+    private void force(List<String> paths) throws IOException {
+        try (var sideBySide = Executors.newFixedThreadPool(FORCES_AT_ONCE)) {
+            CompletableFuture.allOf(paths.stream()
                             .map(path -> CompletableFuture.runAsync(() -> force(path), sideBySide))
                             .toArray(CompletableFuture<?>[]::new))
                     .join();
-            unforced.clear();
         } catch (CompletionException e) {
             if (e.getCause() instanceof UncheckedIOException failed) {
                 throw failed.getCause();
@@ -504,9 +476,8 @@ final class Integrator {
     }
 
     private void closeQuietly() {
-        sideBySide.shutdown();
-        try (cursor) {
-            wal.leaveSpare();
+        try {
+            cursor.close();
         } catch (IOException e) {
             onFault.accept(e);
         }

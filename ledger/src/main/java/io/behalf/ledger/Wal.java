@@ -7,11 +7,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The write-ahead files as their writer sees them: one segment being filled, and a spare one made ready ahead, so that running out of disk
- * shows while there is still room for outcomes. Used by the sequencer's thread, save what makes the spare.
+ * shows while there is still room for outcomes. Used by the sequencer's thread, save {@link #prepareSpare}.
  */
 final class Wal implements AutoCloseable {
     private static final String SPARE = "wal/spare";
-    private static final String UNFINISHED_SPARE = SPARE + Disk.UNFINISHED;
 
     /** What is forced at once of a file that is made ready: the appends' forces wait behind no more of it than this. */
     private static final int ZEROS = 1 << 20;
@@ -24,11 +23,6 @@ final class Wal implements AutoCloseable {
     private int capacity;
     private volatile boolean spare;
 
-    // Of the spare while it is made, by whoever holds the lock
-    private final ByteBuffer zeros;
-    private Disk.@Nullable Handle unfinished;
-    private int made;
-
     /**
      * @param segment the one being filled; 0 means that there is none yet
      * @param position where in it the next group goes
@@ -36,7 +30,6 @@ final class Wal implements AutoCloseable {
     Wal(Disk disk, int segmentBytes, long segment, int position) throws IOException {
         this.disk = disk;
         this.segmentBytes = segmentBytes;
-        this.zeros = ByteBuffer.allocateDirect(Math.min(ZEROS, segmentBytes));
         this.segment = segment;
         this.position = position;
         if (segment > 0) {
@@ -104,63 +97,26 @@ final class Wal implements AutoCloseable {
         position += length;
     }
 
-    /** Makes the next segment's file, or what is missing of it. */
+    /** Makes the next segment's file: zeros, so that it needs no more space later and lost sectors can be told from data. */
     synchronized void prepareSpare() throws IOException {
-        while (!spare) {
-            prepareSomeOfSpare();
-        }
-    }
-
-    /**
-     * One step of it: zeros, so that it needs no more space later and lost sectors can be told from data.
-     *
-     * @return how many bytes of it there are by now
-     */
-    synchronized int prepareSomeOfSpare() throws IOException {
         if (spare) {
-            return segmentBytes;
+            return;
         }
-        try {
-            Disk.Handle file = unfinished;
-            if (file == null) {
-                file = disk.create(UNFINISHED_SPARE);
-                unfinished = file;
-                made = 0;
+        String temporary = SPARE + ".tmp";
+        try (Disk.Handle fresh = disk.create(temporary)) {
+            ByteBuffer zeros = ByteBuffer.allocateDirect(Math.min(ZEROS, segmentBytes));
+            for (int at = 0; at < segmentBytes; at += zeros.limit()) {
+                zeros.clear().limit(Math.min(zeros.capacity(), segmentBytes - at));
+                fresh.write(zeros, at);
+                fresh.force();
             }
-            file.write(zeros.clear().limit(Math.min(zeros.capacity(), segmentBytes - made)), made);
-            file.force();
-            made += zeros.limit();
-        } catch (IOException | RuntimeException e) {
-            leaveSpare(e); // after a failed force nobody knows what this file holds
-            if (e instanceof Disk.NoSpace) {
-                disk.delete(UNFINISHED_SPARE); // give back what there was, for the tiles
-            }
+        } catch (Disk.NoSpace e) {
+            disk.delete(temporary); // give back what there was, for the tiles
             throw e;
         }
-        if (made == segmentBytes) {
-            leaveSpare();
-            disk.rename(UNFINISHED_SPARE, SPARE);
-            disk.forceFolder("wal");
-            spare = true;
-        }
-        return made;
-    }
-
-    private void leaveSpare(Exception because) {
-        try {
-            leaveSpare();
-        } catch (IOException e) {
-            because.addSuppressed(e);
-        }
-    }
-
-    /** Nobody goes on making it: a new one is begun the next time. */
-    synchronized void leaveSpare() throws IOException {
-        Disk.Handle file = unfinished;
-        unfinished = null;
-        if (file != null) {
-            file.close();
-        }
+        disk.rename(temporary, SPARE);
+        disk.forceFolder("wal");
+        spare = true;
     }
 
     boolean spareReady() {

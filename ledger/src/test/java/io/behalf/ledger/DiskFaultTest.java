@@ -205,50 +205,6 @@ class DiskFaultTest {
         }
     }
 
-    /** All at once it would be a burst in which every append waits. */
-    @Test
-    void theNextFileIsMadeInStepsBetweenWhichItGoesOn() throws Exception {
-        int steps = 16;
-        LedgerSettings settings =
-                settings("log").withSegmentBytes(steps << 20).withCheckpointInterval(Duration.ofMillis(1));
-        var disk = new FaultDisk(settings.directory());
-        var step = FaultOperation.on("force", "wal/spare");
-        var shown = new CompletableFuture<Boolean>();
-        EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below);
-        // the first file is needed at once; of the next, this is the last step but one, in the thread that shows what
-        // it integrates
-        disk.failing(step, 2 * steps - 2 - disk.times(step), Fault.STORED, () -> {
-            try {
-                shown.complete(ledger.awaitIntegrated(0, Duration.ZERO));
-            } catch (InterruptedException e) {
-                shown.completeExceptionally(e);
-            }
-        });
-        try (ledger) {
-            long began = System.nanoTime();
-            append(ledger, records.refusal(task));
-            assertThat(shown.get(SOON.toSeconds(), TimeUnit.SECONDS)).isTrue();
-            assertThat(System.nanoTime() - began).isGreaterThan((steps - 2) * Integrator.SPARE_PAUSE_NANOS);
-        }
-        EmbeddedLedger.open(settings).close();
-    }
-
-    @Test
-    void bundlesAreForcedLongBeforeTheFileIsFullThatTheyCameFrom() throws Exception {
-        LedgerSettings settings = settings("log").withSegmentBytes(8 << 20);
-        var disk = new FaultDisk(settings.directory());
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
-            int bundles = 8; // each comes with a tile
-            CompletableFuture<Committed> last = CompletableFuture.failedFuture(new IllegalStateException("none"));
-            for (int i = 0; i < bundles * TilePath.FULL; i++) {
-                last = ledger.append(records.refusal(task)).toCompletableFuture();
-            }
-            last.get(SOON.toSeconds(), TimeUnit.SECONDS);
-            awaitTimes(disk, FaultOperation.on("force", "tile/entries/000"), bundles);
-            assertThat(disk.times(FaultOperation.on("rename", "wal/00000001"))).isEqualTo(1);
-        }
-    }
-
     private static void awaitTimes(FaultDisk disk, FaultOperation operation, int times) throws InterruptedException {
         long deadline = System.nanoTime() + SOON.toNanos();
         while (disk.times(operation) < times) {
