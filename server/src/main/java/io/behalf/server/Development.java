@@ -10,6 +10,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
@@ -30,6 +32,12 @@ import java.util.stream.Collectors;
  * pretend one's place.
  */
 final class Development implements AutoCloseable {
+    /** Below those that the kernel gives to outgoing connections: one of these could be gone again before it is listened on. */
+    private static final int FIRST_EPHEMERAL_PORT = 32_768;
+
+    private static final int LOWEST_PORT = 10_240;
+    private static final int PORTS_TRIED = 100;
+
     /** Where the built-in provider of pretend people is, below the server's base address. */
     static final String PROVIDER_PATH = "/development";
     /** Its name, the first part of its people's subject ids. */
@@ -88,9 +96,15 @@ final class Development implements AutoCloseable {
 
     /** A port of this machine that nobody listens on now. */
     static int freePort() throws IOException {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
+        for (int i = 0; i < PORTS_TRIED; i++) {
+            int port = ThreadLocalRandom.current().nextInt(LOWEST_PORT, FIRST_EPHEMERAL_PORT);
+            try (var socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+                return socket.getLocalPort();
+            } catch (BindException taken) {
+                // another one
+            }
         }
+        throw new IOException("no port is free on the loopback address");
     }
 
     Configuration configuration() {
