@@ -298,12 +298,12 @@ public final class EmbeddedLedger implements Ledger {
 
     /** Waits until a checkpoint covers the entry at {@code entry}: for those who read what they have just written. */
     public boolean awaitIntegrated(long entry, Duration atMost) throws InterruptedException {
-        return integrator.awaitShown(entry + 1, atMost.toNanos());
+        return integrator.askForShown(entry + 1, atMost.toNanos());
     }
 
     /** Waits until a checkpoint covers all that is committed by now: for those who read what others have just written. */
     public boolean awaitIntegrated(Duration atMost) throws InterruptedException {
-        return integrator.awaitShown(integrator.forced(), atMost.toNanos());
+        return integrator.askForShown(integrator.forced(), atMost.toNanos());
     }
 
     /** Writes, integrates and signs all that was appended, then lets go of the directory. */

@@ -17,6 +17,7 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -41,6 +42,12 @@ final class Integrator {
      */
     private static final int FORCES_AT_ONCE = 16;
 
+    /**
+     * While bundles fill and nobody waits for a checkpoint, one comes after so many times the interval. Each takes two forces, which the
+     * appends' forces wait for, and leaves a file to delete; file systems find room for new files the slower the more were just deleted.
+     */
+    private static final int INTERVALS_UNDER_LOAD = 10;
+
     /** The beginning of a segment, and what the ledger knew of tasks there. */
     private record Boundary(long segment, Chains.Snapshot chains) {}
 
@@ -59,6 +66,7 @@ final class Integrator {
     private final RecentLeaves leaves = new RecentLeaves();
     private volatile WalCursor.Place forced;
     private volatile Checkpoint shown;
+    private final AtomicInteger askers = new AtomicInteger();
     private volatile boolean sleeping;
     private volatile long wakeAt;
     private volatile Chains.@Nullable Snapshot last;
@@ -80,6 +88,8 @@ final class Integrator {
     private Set<String> partials = new LinkedHashSet<>();
     private final List<String> filled = new ArrayList<>();
     private long checkpointAt;
+    private long wholeAt;
+    private long fillNanos;
     private boolean started;
     private final byte[] scratch = new byte[1 << 16];
 
@@ -110,6 +120,8 @@ final class Integrator {
         this.onFault = onFault;
         segmentFirsts.forEach(segment -> segments.add(new Segment(segment[0], segment[1])));
         checkpointAt = System.nanoTime() - intervalNanos;
+        wholeAt = checkpointAt;
+        fillNanos = intervalNanos;
         thread = Thread.ofPlatform()
                 .daemon()
                 .name("ledger-integrator-" + settings.log())
@@ -193,6 +205,16 @@ final class Integrator {
         }
     }
 
+    /** The same for somebody who needs it: under load too the next checkpoint then comes after no more than the interval. */
+    boolean askForShown(long size, long nanos) throws InterruptedException {
+        askers.incrementAndGet();
+        try {
+            return awaitShown(size, nanos);
+        } finally {
+            askers.decrementAndGet();
+        }
+    }
+
     boolean hasEnded() {
         return stopping;
     }
@@ -209,7 +231,7 @@ final class Integrator {
                         wal.prepareSpare();
                     }
                     integrate(forced);
-                    boolean due = sinceCheckpoint() >= patience();
+                    boolean due = sinceCheckpoint() >= intervalNanos && !bundlesFill();
                     if (edge.size() > shown.size() && (due || end != null)) {
                         publish();
                     }
@@ -250,7 +272,8 @@ final class Integrator {
             if (idle) {
                 LockSupport.park(this);
             } else {
-                LockSupport.parkNanos(this, Math.max(1, patience() - sinceCheckpoint()));
+                long since = bundlesFill() ? sinceWhole() : sinceCheckpoint();
+                LockSupport.parkNanos(this, Math.max(1, intervalNanos - since));
             }
             Thread.interrupted(); // it would close the file at the next read
         }
@@ -261,10 +284,13 @@ final class Integrator {
         return System.nanoTime() - checkpointAt;
     }
 
-    /** How long after a checkpoint the next one comes: where bundles fill so fast that one ends soon, with the end of that one. */
-    private long patience() {
-        boolean fast = edge.size() - shown.size() >= 2 * TilePath.FULL;
-        return fast ? intervalNanos + intervalNanos / 2 : intervalNanos;
+    private long sinceWhole() {
+        return System.nanoTime() - wholeAt;
+    }
+
+    /** Whether bundles fill so fast that a checkpoint can wait for the end of one: it then needs no partial ones, soon deleted again. */
+    private boolean bundlesFill() {
+        return fillNanos < intervalNanos && sinceWhole() < intervalNanos;
     }
 
     /** Catches up with {@code to}; also what recovery does, on its own thread before this one starts. */
@@ -301,8 +327,11 @@ final class Integrator {
         edge.add(leaf, (tile, hashes) -> write(tile, ByteBuffer.wrap(hashes)));
         if (whole) {
             bundle.clear();
-            if (started && sinceCheckpoint() >= intervalNanos) {
-                publish(); // here it needs no partial bundle and tile, which would soon be deleted again
+            fillNanos = sinceWhole();
+            wholeAt = System.nanoTime();
+            boolean patient = bundlesFill() && askers.get() == 0;
+            if (started && sinceCheckpoint() >= (patient ? INTERVALS_UNDER_LOAD * intervalNanos : intervalNanos)) {
+                publish();
             }
         }
     }

@@ -23,7 +23,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -296,7 +300,7 @@ class EmbeddedLedgerTest {
         int wanted = 3;
         int burst = 700;
         var shown = new TreeSet<Long>();
-        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings().withCheckpointInterval(Duration.ofMillis(200)))) {
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings().withCheckpointInterval(Duration.ofMillis(100)))) {
             long since = System.nanoTime();
             while (shown.stream().filter(EmbeddedLedgerTest::endsWithABundle).count() < wanted
                     && System.nanoTime() - since < SOON.toNanos()) {
@@ -306,6 +310,38 @@ class EmbeddedLedgerTest {
         }
 
         assertThat(shown.stream().filter(EmbeddedLedgerTest::endsWithABundle)).hasSizeGreaterThanOrEqualTo(wanted);
+    }
+
+    @Test
+    void underLoadCheckpointsAreFewUntilSomebodyAsksForOne() throws Exception {
+        Duration interval = Duration.ofSeconds(1);
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings().withCheckpointInterval(interval));
+                ExecutorService load = Executors.newSingleThreadExecutor()) {
+            var ended = new AtomicBoolean();
+            Future<?> all = load.submit(() -> {
+                while (!ended.get()) {
+                    appendAll(ledger, refusals(700));
+                }
+                return null;
+            });
+            try {
+                var shown = new TreeSet<Long>();
+                long since = System.nanoTime();
+                while (System.nanoTime() - since < 4 * interval.toNanos()) {
+                    shown.add(ledger.checkpoint().size());
+                    Thread.sleep(1);
+                }
+                assertThat(shown)
+                        .as("of the start, and one where the load began")
+                        .hasSizeLessThanOrEqualTo(3);
+
+                assertThat(ledger.awaitIntegrated(interval.multipliedBy(3))).isTrue();
+                assertThat(ledger.checkpoint().size()).isGreaterThan(shown.last());
+            } finally {
+                ended.set(true);
+                all.get(SOON.toMillis(), TimeUnit.MILLISECONDS);
+            }
+        }
     }
 
     private static boolean endsWithABundle(long size) {
