@@ -8,6 +8,13 @@ public final class Ids {
     private static final String ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     private static final int ULID_LENGTH = 26;
 
+    /** Of each ASCII character, whether it stands in a ULID: random ones are what a branch predictor cannot guess. */
+    private static final boolean[] IN_ALPHABET = new boolean[128];
+
+    static {
+        ALPHABET.chars().forEach(c -> IN_ALPHABET[c] = true);
+    }
+
     private Ids() {}
 
     /** A new id; {@code random} is a secure generator wherever guessing the id would help somebody. */
@@ -40,7 +47,8 @@ public final class Ids {
             return false; // 26 characters hold 130 bits, a ULID 128
         }
         for (int i = start; i < id.length(); i++) {
-            if (ALPHABET.indexOf(id.charAt(i)) < 0) {
+            char c = id.charAt(i);
+            if (c >= IN_ALPHABET.length || !IN_ALPHABET[c]) {
                 return false;
             }
         }

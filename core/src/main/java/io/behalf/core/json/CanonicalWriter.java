@@ -17,16 +17,26 @@ public final class CanonicalWriter {
     /** From here on it pays to look at eight characters at a time. */
     private static final int LONG = 16;
 
+    /** How many names of members a writer that is used again remembers in their written form. A power of two. */
+    private static final int NAMES = 256;
+
+    /** Longer names come from outside, and would be kept for nothing. */
+    private static final int MAX_REMEMBERED = 64;
+
     private byte[] buffer = new byte[1024];
     private int length;
     private int depth;
     private final boolean[] filled = new boolean[MAX_DEPTH];
     private final @Nullable String[] lastKey = new @Nullable String[MAX_DEPTH];
     private boolean afterKey;
+    private @Nullable Written @Nullable [] names;
 
     public CanonicalWriter() {}
 
     public void reset() {
+        if (names == null) {
+            names = new @Nullable Written[NAMES];
+        }
         length = 0;
         depth = 0;
         afterKey = false;
@@ -65,8 +75,22 @@ public final class CanonicalWriter {
     public CanonicalWriter key(String name) {
         assert follows(name) : "members out of order at " + name;
         separate();
-        quoted(name);
-        put((byte) ':');
+        @Nullable Written @Nullable [] remembered = names;
+        int slot = name.hashCode() & (NAMES - 1);
+        Written known = remembered == null ? null : remembered[slot];
+        if (known != null && known.name.equals(name)) {
+            int more = known.text.length;
+            ensure(more);
+            System.arraycopy(known.text, 0, buffer, length, more);
+            length += more;
+        } else {
+            int start = length;
+            quoted(name);
+            put((byte) ':');
+            if (remembered != null && length - start <= MAX_REMEMBERED) {
+                remembered[slot] = new Written(name, Arrays.copyOfRange(buffer, start, length));
+            }
+        }
         afterKey = true;
         return this;
     }
@@ -300,6 +324,17 @@ public final class CanonicalWriter {
     private void ensure(int more) {
         if (length + more > buffer.length) {
             buffer = Arrays.copyOf(buffer, Math.max(buffer.length * 2, length + more));
+        }
+    }
+
+    /** A member's name with its quotes and colon. */
+    private static final class Written {
+        final String name;
+        final byte[] text;
+
+        Written(String name, byte[] text) {
+            this.name = name;
+            this.text = text;
         }
     }
 }

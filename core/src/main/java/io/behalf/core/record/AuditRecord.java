@@ -157,13 +157,20 @@ public sealed interface AuditRecord {
             }
         }
 
+        /** Of each ASCII character, whether it is such a digit: which kind of one comes next, no processor can guess. */
+        private static final boolean[] DIGIT = new boolean[128];
+
+        static {
+            "0123456789abcdef".chars().forEach(c -> DIGIT[c] = true);
+        }
+
         private static boolean isHex(String text, int length) {
             if (text.length() != length) {
                 return false;
             }
             for (int i = 0; i < length; i++) {
                 char c = text.charAt(i);
-                if ((c < '0' || c > '9') && (c < 'a' || c > 'f')) {
+                if (c >= DIGIT.length || !DIGIT[c]) {
                     return false;
                 }
             }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -54,6 +55,20 @@ class CanonicalWriterTest {
             assertThat(new CanonicalWriter().stringWithin(text, bytes)).isTrue();
             assertThat(new CanonicalWriter().stringWithin(text, bytes - 1)).isFalse();
         });
+    }
+
+    @Test
+    void aWriterUsedAgainWritesEachNameAsAFreshOneDoes() {
+        var again = new CanonicalWriter();
+        // two of them have one hash
+        List<String> names = List.of("Aa", "BB", "\"", "é", "a".repeat(80), "Aa", "BB");
+        for (int time = 0; time < 2; time++) {
+            for (String name : names) {
+                again.reset();
+                again.beginObject().key(name).number(1).endObject();
+                assertThat(again.toByteArray()).isEqualTo(Json.canonical(Map.of(name, 1)));
+            }
+        }
     }
 
     @Test
