@@ -48,18 +48,25 @@ final class Presentation {
         List<Place> places = places(request.headers());
         // without a header of its own, whatever has a token's form competes to be the delegation
         boolean anyToken = route.mode() == Mode.ENFORCE && !request.headers().contains(Names.DELEGATION);
-        List<Place> delegations =
-                places.stream().filter(p -> isDelegation(p, route, anyToken)).toList();
-        if (delegations.stream().map(Place::token).distinct().count() > 1) {
-            return Checked.refused(Refusal.of(
-                    Reason.REQUEST_MALFORMED,
-                    "This request cannot be decided on: it shows two different delegations."));
+        Optional<Place> shown = Optional.empty();
+        for (Place place : places) {
+            if (isDelegation(place, route, anyToken)) {
+                if (shown.isEmpty()) {
+                    shown = Optional.of(place);
+                } else if (!shown.get().token.equals(place.token)) {
+                    return Checked.refused(Refusal.of(
+                            Reason.REQUEST_MALFORMED,
+                            "This request cannot be decided on: it shows two different delegations."));
+                }
+            }
         }
-        Optional<Place> shown = delegations.stream().findFirst();
-        Optional<Own> own = places.stream()
-                .filter(p -> delegations.stream().noneMatch(d -> d.token.equals(p.token)))
-                .findFirst()
-                .map(p -> new Own(p.header, p.value));
+        Optional<Own> own = Optional.empty();
+        for (Place place : places) {
+            boolean delegation = shown.isPresent() && shown.get().token.equals(place.token);
+            if (!delegation && own.isEmpty()) {
+                own = Optional.of(new Own(place.header, place.value));
+            }
+        }
         if (shown.isEmpty() && route.mode() == Mode.ENFORCE) {
             // whatever stands there was meant as one, and the verifier says what is wrong with it
             shown = places.stream().filter(p -> mayHold(p, route)).findFirst();
