@@ -216,8 +216,7 @@ final class Server implements AutoCloseable {
             return new ServiceChains(
                     configuration.registered(),
                     ledger,
-                    ledger.reader(),
-                    ledger.index(),
+                    ledger,
                     tokens,
                     clock,
                     configuration.server().node());

@@ -12,10 +12,9 @@ import io.behalf.core.record.AuditRecord.ServiceSigned;
 import io.behalf.core.record.RecordDecoder;
 import io.behalf.core.record.RecordEncoder;
 import io.behalf.ledger.Committed;
+import io.behalf.ledger.EmbeddedLedger;
 import io.behalf.ledger.IndexKey;
 import io.behalf.ledger.Ledger;
-import io.behalf.ledger.LedgerIndex;
-import io.behalf.ledger.LedgerReader;
 import io.behalf.verifier.DownstreamChain;
 import io.behalf.verifier.IssuerKeys;
 import java.nio.charset.StandardCharsets;
@@ -57,8 +56,8 @@ final class ServiceChains {
     /** Largest record taken in. */
     static final int MAX_BYTES = RecordEncoder.MAX_RECORD_BYTES;
     /**
-     * How long a record waits for the index to find what it speaks of. The index is behind by a checkpoint, and after a
-     * start by more; only a service that made something up waits for all of it.
+     * How long a record waits for the checkpoint that shows what it may speak of, and for the index to find it there. The
+     * index is behind by a checkpoint, and after a start by more; a service that made something up waits no longer.
      */
     static final Duration INDEX_WAIT = Duration.ofSeconds(4);
     /** Entries read for one id. One is right; by chance the index may name another besides. */
@@ -67,8 +66,7 @@ final class ServiceChains {
     private final Map<String, Service> services = new HashMap<>();
     private final Map<String, Head> heads = new HashMap<>();
     private final Ledger ledger;
-    private final LedgerReader reader;
-    private final LedgerIndex index;
+    private final EmbeddedLedger written;
     private final MintedTokens tokens;
     private final Clock clock;
     private final String node;
@@ -96,14 +94,15 @@ final class ServiceChains {
     }
 
     /**
+     * @param ledger takes the records in
+     * @param written the same ledger, where what they speak of is found
      * @param tokens of this process
      * @throws Json.Malformed when a registered key set is none
      */
     ServiceChains(
             Map<String, Configuration.Registered> registered,
             Ledger ledger,
-            LedgerReader reader,
-            LedgerIndex index,
+            EmbeddedLedger written,
             MintedTokens tokens,
             Clock clock,
             String node)
@@ -115,8 +114,7 @@ final class ServiceChains {
             services.put(entry.getKey(), new Service(entry.getValue().audience(), keys.keys()));
         }
         this.ledger = ledger;
-        this.reader = reader;
-        this.index = index;
+        this.written = written;
         this.tokens = tokens;
         this.clock = clock;
         this.node = node;
@@ -269,35 +267,44 @@ final class ServiceChains {
                 .isPresent();
     }
 
+    /** That it is not there is said only when all has been looked at that was durable when the record came. */
     private <T> Optional<T> inLedger(IndexKey by, String id, Function<AuditRecord, Optional<T>> read)
             throws InterruptedException, NotIndexed {
+        Optional<T> found = found(by, id, read);
+        if (found.isPresent()) {
+            return found;
+        }
         long deadline = System.nanoTime() + INDEX_WAIT.toNanos();
+        if (!written.awaitIntegrated(INDEX_WAIT)) {
+            throw new NotIndexed();
+        }
+        long size = written.checkpoint().size();
         while (true) {
-            long size = reader.size();
-            long indexed = index.caughtUpTo();
-            Optional<T> found = Arrays.stream(index.lookup(by, id))
-                    .limit(LOOKED_AT)
-                    .mapToObj(entry -> LedgerRecords.decode(entry, reader.entry(entry)))
-                    .flatMap(record -> read.apply(record).stream())
-                    .findFirst();
-            long left = deadline - System.nanoTime();
-            if (found.isPresent()) {
+            long indexed = written.index().caughtUpTo();
+            found = found(by, id, read);
+            if (found.isPresent() || indexed >= size) {
                 return found;
             }
-            if (left <= 0 || !index.await(indexed + 1, Duration.ofNanos(left))) {
-                if (indexed < size) { // what was not looked at may be what is sought
-                    throw new NotIndexed();
-                }
-                return found;
+            long left = deadline - System.nanoTime();
+            if (left <= 0 || !written.index().await(indexed + 1, Duration.ofNanos(left))) {
+                throw new NotIndexed();
             }
         }
+    }
+
+    private <T> Optional<T> found(IndexKey by, String id, Function<AuditRecord, Optional<T>> read) {
+        return Arrays.stream(written.index().lookup(by, id))
+                .limit(LOOKED_AT)
+                .mapToObj(entry -> LedgerRecords.decode(entry, written.reader().entry(entry)))
+                .flatMap(record -> read.apply(record).stream())
+                .findFirst();
     }
 
     private void recover() {
         if (services.isEmpty()) {
             return;
         }
-        LedgerRecords.visit(reader, "downstream", Downstream.class, (entry, record) -> {
+        LedgerRecords.visit(written.reader(), "downstream", Downstream.class, (entry, record) -> {
             var done = CompletableFuture.completedFuture(
                     new Committed(record.header().id(), OptionalLong.of(entry)));
             heads.put(

@@ -28,7 +28,7 @@ final class OwnersApi implements AutoCloseable {
                 Configurations.accepted(Configurations.everyKey()),
                 authority,
                 new Stories(ledger, authority.identities(), "test-node", clock),
-                new ServiceChains(Map.of(), ledger, ledger.reader(), ledger.index(), tokens, clock, "test-node"),
+                new ServiceChains(Map.of(), ledger, ledger, tokens, clock, "test-node"),
                 clock);
         Router router = Router.router(vertx);
         api.mount(router, new Access.Owner());

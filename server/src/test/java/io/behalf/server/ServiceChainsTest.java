@@ -1,5 +1,6 @@
 package io.behalf.server;
 
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -10,6 +11,7 @@ import io.behalf.core.jose.SignatureAlgorithm;
 import io.behalf.core.jose.SigningKey;
 import io.behalf.core.json.CanonicalWriter;
 import io.behalf.core.json.Json;
+import io.behalf.core.merkle.TilePath;
 import io.behalf.core.record.AuditRecord;
 import io.behalf.core.record.AuditRecord.Basis;
 import io.behalf.core.record.AuditRecord.Call;
@@ -29,6 +31,7 @@ import io.behalf.verifier.VerifiedDelegation;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +41,8 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -95,8 +100,7 @@ class ServiceChainsTest {
                         "customers",
                         new Configuration.Registered(Wiring.CUSTOMERS, Wiring.jwks(customersKey))),
                 ledger,
-                wiring.ledger().reader(),
-                wiring.ledger().index(),
+                wiring.ledger(),
                 tokens,
                 wiring.clock,
                 "test-node");
@@ -330,6 +334,47 @@ class ServiceChainsTest {
         in(bytes(next(service, wiring.withoutGateway("bob"), Optional.empty(), ownCall("tickets"))));
     }
 
+    /** That its token is not found yet says nothing of it: refused for good, the service's chain would have ended. */
+    @Test
+    void asksForARecordAgainWhileNoCheckpointShowsItsToken(@TempDir Path seldomSigned) throws Exception {
+        close();
+        wiring = new Wiring(seldomSigned, Duration.ofDays(1));
+        begin();
+        byte[] said = bytes(next(service, wiring.withoutGateway("bob"), Optional.empty(), ownCall("tickets")));
+        assertThat(chains.take(said))
+                .isEqualTo(new Taken.Refused(503, "The ledger's index is not there yet. Send the record again."));
+
+        restart(); // the end of a ledger is signed at once
+        in(said);
+    }
+
+    @Test
+    void takesInWhatSpeaksOfANewTokenUnderLoad(@TempDir Path seldomSigned) throws Exception {
+        close();
+        wiring = new Wiring(seldomSigned, Duration.ofSeconds(1));
+        begin();
+        VerifiedDelegation others = wiring.task("alice");
+        var goesOn = new AtomicBoolean(true);
+        Thread load = Thread.startVirtualThread(() -> {
+            while (goesOn.get()) {
+                for (int i = 1; i < TilePath.FULL; i++) {
+                    var _ = wiring.ledger().append(refused(others));
+                }
+                refusal(others);
+                LockSupport.parkNanos(MILLISECONDS.toNanos(50)); // bundles fill, and the index follows
+            }
+        });
+        try {
+            while (wiring.ledger().checkpoint().size() < TilePath.FULL) {
+                Thread.sleep(1);
+            }
+            in(bytes(next(service, wiring.withoutGateway("bob"), Optional.empty(), ownCall("tickets"))));
+        } finally {
+            goesOn.set(false);
+            load.join();
+        }
+    }
+
     /** The agent sends any Behalf-Record that it likes. If that were refused, it would have ended the service's chain. */
     @Test
     void keepsAnAgentsWordFromTheStoriesOfOthers() throws Exception {
@@ -540,7 +585,11 @@ class ServiceChainsTest {
     }
 
     private String refusal(VerifiedDelegation presented) {
-        return written(new AuditRecord.Refused(header(presented), httpCall("tickets"), PERMIT));
+        return written(refused(presented));
+    }
+
+    private AuditRecord refused(VerifiedDelegation presented) {
+        return new AuditRecord.Refused(header(presented), httpCall("tickets"), PERMIT);
     }
 
     private String written(AuditRecord record) {

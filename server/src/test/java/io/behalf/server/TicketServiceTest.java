@@ -55,8 +55,7 @@ class TicketServiceTest {
         chains = new ServiceChains(
                 Map.of(TicketService.NAME, new Configuration.Registered(Wiring.TICKETS, Wiring.jwks(key))),
                 wiring.ledger(),
-                wiring.ledger().reader(),
-                wiring.ledger().index(),
+                wiring.ledger(),
                 tokens,
                 wiring.clock,
                 "test-node");

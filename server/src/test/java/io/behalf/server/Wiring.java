@@ -62,6 +62,7 @@ final class Wiring implements AutoCloseable {
 
     final TestClock clock = new TestClock();
     private final Path data;
+    private final Duration checkpointInterval;
     private final SigningKey agentKey = SigningKey.generate();
     private final SigningKey proofKey = SigningKey.generate();
     private final Vertx vertx = Vertx.vertx();
@@ -73,7 +74,12 @@ final class Wiring implements AutoCloseable {
     private Authority authority;
 
     Wiring(Path data) {
+        this(data, LedgerSettings.CHECKPOINT_INTERVAL);
+    }
+
+    Wiring(Path data, Duration checkpointInterval) {
         this.data = data;
+        this.checkpointInterval = checkpointInterval;
         http = await(vertx.createHttpServer().requestHandler(root).listen(0, "127.0.0.1"));
         base = "http://127.0.0.1:" + http.actualPort();
         people = new DevelopmentProvider(
@@ -132,8 +138,10 @@ final class Wiring implements AutoCloseable {
     }
 
     private EmbeddedLedger openLedger() {
-        return EmbeddedLedger.open(
-                LedgerSettings.in(data).withOrigin("behalf.test/wiring").withClock(clock));
+        return EmbeddedLedger.open(LedgerSettings.in(data)
+                .withOrigin("behalf.test/wiring")
+                .withCheckpointInterval(checkpointInterval)
+                .withClock(clock));
     }
 
     private Authority openAuthority() {
