@@ -17,6 +17,7 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
@@ -48,6 +49,12 @@ final class Integrator {
      */
     private static final int INTERVALS_UNDER_LOAD = 10;
 
+    /** Where ten intervals are longer: by then the price of a checkpoint does not matter, and those who only look would wait for nothing. */
+    private static final long MOST_UNDER_LOAD_NANOS = 1_000_000_000L;
+
+    /** Longer than any process runs; times this far apart can still be subtracted. */
+    private static final long LONGEST_INTERVAL_NANOS = Long.MAX_VALUE / 2;
+
     /** The beginning of a segment, and what the ledger knew of tasks there. */
     private record Boundary(long segment, Chains.Snapshot chains) {}
 
@@ -59,6 +66,7 @@ final class Integrator {
     private final WalCursor cursor;
     private final TreeEdge edge;
     private final long intervalNanos;
+    private final long patienceNanos;
     private final Consumer<Throwable> onFault;
     private final Thread thread;
 
@@ -116,7 +124,10 @@ final class Integrator {
         this.bundled = edge.size();
         this.forced = forced;
         this.shown = shown;
-        this.intervalNanos = settings.checkpointInterval().toNanos();
+        intervalNanos = Math.min(TimeUnit.NANOSECONDS.convert(settings.checkpointInterval()), LONGEST_INTERVAL_NANOS);
+        patienceNanos = intervalNanos < MOST_UNDER_LOAD_NANOS
+                ? Math.min(INTERVALS_UNDER_LOAD * intervalNanos, MOST_UNDER_LOAD_NANOS)
+                : intervalNanos;
         this.onFault = onFault;
         segmentFirsts.forEach(segment -> segments.add(new Segment(segment[0], segment[1])));
         checkpointAt = System.nanoTime() - intervalNanos;
@@ -330,7 +341,7 @@ final class Integrator {
             fillNanos = sinceWhole();
             wholeAt = System.nanoTime();
             boolean patient = bundlesFill() && askers.get() == 0;
-            if (started && sinceCheckpoint() >= (patient ? INTERVALS_UNDER_LOAD * intervalNanos : intervalNanos)) {
+            if (started && sinceCheckpoint() >= (patient ? patienceNanos : intervalNanos)) {
                 publish();
             }
         }
@@ -440,21 +451,23 @@ final class Integrator {
         }
     }
 
+    /** Once for all that a checkpoint has caught up with: what is settled for the newest is settled for the ones before. */
     private void settleSegments() throws IOException {
-        while (true) {
-            Boundary next;
-            boundariesLock.lock();
-            try {
-                next = boundaries.peek();
-                if (next == null || next.chains().size() > shown.size()) {
-                    return;
-                }
+        Chains.Snapshot newest = null;
+        boundariesLock.lock();
+        try {
+            for (Boundary next = boundaries.peek();
+                    next != null && next.chains().size() <= shown.size();
+                    next = boundaries.peek()) {
                 boundaries.remove();
-            } finally {
-                boundariesLock.unlock();
+                segments.add(new Segment(next.segment(), next.chains().size()));
+                newest = next.chains();
             }
-            segments.add(new Segment(next.segment(), next.chains().size()));
-            settle(next.chains());
+        } finally {
+            boundariesLock.unlock();
+        }
+        if (newest != null) {
+            settle(newest);
         }
     }
 

@@ -19,7 +19,8 @@ import java.util.regex.Pattern;
  * @param queueRecords how many appends may wait before the next fails fast
  * @param groupRecords most records that one force makes durable
  * @param appendTimeout longest wait of an append: a hanging device must refuse, not hang
- * @param checkpointInterval shortest time between two checkpoints; ten times as long while bundles fill faster and nobody waits for one
+ * @param checkpointInterval shortest time between two checkpoints; ten times as long, up to a second, while bundles fill faster and nobody
+ *     waits for one
  * @param residentTasks task chains kept in memory; those of ended tasks beyond this are let go and found again in the index
  */
 public record LedgerSettings(

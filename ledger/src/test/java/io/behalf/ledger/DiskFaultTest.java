@@ -205,6 +205,26 @@ class DiskFaultTest {
         }
     }
 
+    /** What a checkpoint releases together costs one settlement, not one for each file. */
+    @Test
+    void filesThatOneCheckpointReleasesAreSettledTogether() throws Exception {
+        LedgerSettings settings = settings("log").withCheckpointInterval(Duration.ofDays(1));
+        var disk = new FaultDisk(settings.directory());
+        var settled = FaultOperation.on("create", "wal/chains");
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
+            for (int i = 0; i < 4 * LARGE_IN_FILE; i++) {
+                append(ledger, records.large(records.task(), LARGE));
+            }
+            assertThat(disk.times(settled))
+                    .as("of the first file, which nothing is before")
+                    .isEqualTo(1);
+        }
+        assertThat(disk.times(settled))
+                .as("of the three others together, and of the end")
+                .isEqualTo(1 + 2);
+        assertThat(disk.root().resolve("wal/00000004")).exists();
+    }
+
     private static void awaitTimes(FaultDisk disk, FaultOperation operation, int times) throws InterruptedException {
         long deadline = System.nanoTime() + SOON.toNanos();
         while (disk.times(operation) < times) {
