@@ -216,7 +216,10 @@ final class Integrator {
         }
     }
 
-    /** The same for somebody who needs it: under load too the next checkpoint then comes after no more than the interval. */
+    /**
+     * The same for somebody who needs it: the next checkpoint then comes within two intervals under load too, one from the last checkpoint
+     * to its turn and one, at most, to the end of a bundle.
+     */
     boolean askForShown(long size, long nanos) throws InterruptedException {
         askers.incrementAndGet();
         try {

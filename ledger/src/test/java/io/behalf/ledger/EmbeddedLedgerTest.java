@@ -325,8 +325,13 @@ class EmbeddedLedgerTest {
                         .as("of the start, one where the load began, one after a second, and two where it paused")
                         .hasSizeLessThanOrEqualTo(5);
 
-                assertThat(ledger.awaitIntegrated(SOON)).isTrue();
-                assertThat(ledger.checkpoint().size()).isGreaterThan(shown.last());
+                long fastest = Long.MAX_VALUE;
+                for (int i = 0; i < 5; i++) { // each after a checkpoint, so that none comes by itself for a second
+                    long asked = System.nanoTime();
+                    assertThat(ledger.awaitIntegrated(SOON)).isTrue();
+                    fastest = i == 0 ? fastest : Math.min(fastest, System.nanoTime() - asked);
+                }
+                assertThat(fastest).isLessThan(5 * interval.toNanos());
             });
         }
     }
