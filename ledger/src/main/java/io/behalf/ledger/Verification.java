@@ -290,9 +290,11 @@ public final class Verification {
         }
         long deadline = System.nanoTime() + agreeWithin.toNanos();
         while (!beyond.isEmpty()) {
-            Set<TilePath> agreeing = WrittenAhead.agreeing(directory, trusted.size(), beyond);
+            // of now, and before the write-ahead files are read: those that it has caught up with may have been deleted
             long size = sizeNow();
-            beyond.removeIf(tile -> agreeing.contains(tile) || tile.width() <= width(tile, size));
+            beyond.removeIf(tile -> tile.width() <= width(tile, size));
+            Set<TilePath> agreeing = WrittenAhead.agreeing(directory, size, beyond);
+            beyond.removeAll(agreeing);
             ahead += agreeing.size();
             if (!beyond.isEmpty()) {
                 if (System.nanoTime() >= deadline) {

@@ -47,7 +47,7 @@ final class WrittenAhead {
      * Those of {@code files} that hold what the write-ahead files make of them; none where there are no such files, or they do not go on
      * where the whole bundles below {@code size} end.
      *
-     * @param size what the checkpoint covers
+     * @param size what the checkpoint covers at this moment: of what it covered before, write-ahead files are deleted
      */
     static Set<TilePath> agreeing(Path directory, long size, Collection<TilePath> files) {
         try {

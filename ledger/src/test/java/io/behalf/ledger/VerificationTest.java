@@ -31,6 +31,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Each way of changing a copy of a log is caught, and named. */
 class VerificationTest {
@@ -238,10 +240,13 @@ class VerificationTest {
         assertThat(verify().finding()).isEmpty();
     }
 
-    @Test
+    @ParameterizedTest
+    @ValueSource(ints = {1, 1000})
     @Timeout(60)
-    void aLogIsSoundWhileItIsWritten(@TempDir Path elsewhere) throws Exception {
-        LedgerSettings settings = LedgerSettings.in(elsewhere).withCheckpointInterval(Duration.ofMillis(1));
+    void aLogIsSoundWhileItIsWritten(int intervalMillis, @TempDir Path elsewhere) throws Exception {
+        LedgerSettings settings = LedgerSettings.in(elsewhere)
+                .withSegmentBytes(LedgerSettings.MIN_SEGMENT_BYTES)
+                .withCheckpointInterval(Duration.ofMillis(intervalMillis));
         var records = new Records(3);
         TaskId task = records.task();
         try (EmbeddedLedger ledger = EmbeddedLedger.open(settings)) {
@@ -251,8 +256,8 @@ class VerificationTest {
                     ledger.append(records.refusal(task)).toCompletableFuture().join();
                 }
             });
-            // Through tiles that grow, one that becomes full, and the next.
-            for (long verified = 0; verified < 300; ) {
+            // Through tiles that grow, those that become full, and write-ahead files that are deleted.
+            for (long verified = 0; verified < 2_000; ) {
                 Report report = Verification.verify(settings.directory(), Optional.empty());
                 assertThat(report.finding()).isEmpty();
                 verified = report.entries();

@@ -12,6 +12,7 @@ import io.behalf.ledger.Verification.Report;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,6 +20,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -62,7 +64,7 @@ class WrittenAheadTest {
         }
         running = EmbeddedLedger.open(settings.withCheckpointInterval(NEVER));
         append(running, refusals(records, task, WRITTEN - SIGNED));
-        awaitFile("tile/0/001");
+        awaitFile(settings.directory().resolve("tile/0/001"));
     }
 
     @AfterAll
@@ -105,6 +107,45 @@ class WrittenAheadTest {
 
         assertThat(verify().finding()).isEmpty();
         assertThat(verify().ahead()).isEqualTo(6);
+    }
+
+    /** The write-ahead files that went on from the checkpoint which was read are deleted as soon as the next one is shown. */
+    @Test
+    @Timeout(60)
+    void filesAheadAreSoundThoughAnotherCheckpointIsShownMeanwhile(@TempDir Path elsewhere) throws Exception {
+        LedgerSettings seldom = LedgerSettings.in(elsewhere)
+                .withSegmentBytes(LedgerSettings.MIN_SEGMENT_BYTES)
+                .withCheckpointInterval(NEVER);
+        Path log = seldom.directory();
+        var records = new Records(42);
+        TaskId task = records.task();
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(seldom)) {
+            append(ledger, refusals(records, task, SIGNED));
+        }
+        byte[] read = Files.readAllBytes(log.resolve("checkpoint"));
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(seldom)) {
+            append(ledger, refusals(records, task, WRITTEN));
+        }
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(seldom)) {
+            append(ledger, refusals(records, task, WRITTEN));
+            awaitFile(log.resolve("tile/0/004"));
+            Path seen = temporary.resolve("seen");
+            FaultStory.copy(log, seen);
+            Path next = Files.move(seen.resolve("checkpoint"), temporary.resolve("next"));
+            Files.write(seen.resolve("checkpoint"), read);
+            var verification = new FutureTask<>(() -> Verification.verify(seen, SOON));
+            Thread verifying = Thread.ofPlatform().start(verification);
+            while (verifying.getState() != Thread.State.TIMED_WAITING) { // between two looks
+                assertThat(verifying.isAlive()).isTrue();
+                TimeUnit.MILLISECONDS.sleep(1);
+            }
+            Files.move(next, seen.resolve("checkpoint"), StandardCopyOption.ATOMIC_MOVE);
+
+            Report report = verification.get();
+            assertThat(report.finding()).isEmpty();
+            assertThat(report.entries()).isEqualTo(SIGNED);
+            assertThat(report.ahead()).isPositive();
+        }
     }
 
     @Test
@@ -205,9 +246,9 @@ class WrittenAheadTest {
     }
 
     /** The last of the files that are written ahead. */
-    private static void awaitFile(String file) throws InterruptedException {
+    private static void awaitFile(Path file) throws InterruptedException {
         long deadline = System.nanoTime() + SOON.toNanos();
-        while (!Files.exists(settings.directory().resolve(file))) {
+        while (!Files.exists(file)) {
             assertThat(System.nanoTime()).as("%s is written", file).isLessThan(deadline);
             TimeUnit.MILLISECONDS.sleep(10);
         }
