@@ -12,6 +12,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
@@ -93,6 +94,7 @@ final class Integrator {
     private final Set<String> folders = new TreeSet<>();
     private final List<String> unforced = new ArrayList<>();
     private final ArrayDeque<Segment> segments = new ArrayDeque<>();
+    private Chains.@Nullable Snapshot unsettled;
     private Set<String> partials = new LinkedHashSet<>();
     private final List<String> filled = new ArrayList<>();
     private long checkpointAt;
@@ -241,12 +243,10 @@ final class Integrator {
             while (!stopping) {
                 Chains.Snapshot end = last; // before looking at the place: it is final if this is set
                 try {
-                    if (!wal.spareReady() && end == null) {
-                        wal.prepareSpare();
-                    }
+                    Optional<Disk.NoSpace> full = end == null ? noSpare() : Optional.empty();
                     integrate(forced);
                     boolean due = sinceCheckpoint() >= intervalNanos && !bundlesFill();
-                    if (edge.size() > shown.size() && (due || end != null)) {
+                    if (edge.size() > shown.size() && (due || end != null || full.isPresent())) {
                         publish();
                     }
                     settleSegments();
@@ -254,6 +254,9 @@ final class Integrator {
                         tidy(end.size());
                         settle(end);
                         break;
+                    }
+                    if (full.isPresent()) { // what was released may be room enough the next time
+                        throw full.get();
                     }
                 } catch (Disk.NoSpace e) {
                     // Nothing is lost: the write-ahead files stay, and appends are refused when they run out.
@@ -271,6 +274,21 @@ final class Integrator {
             stopping = true;
             signalShown();
             closeQuietly();
+        }
+    }
+
+    /**
+     * Makes the next write-ahead file first, as whoever comes to need it waits for it. That there is no space for so much keeps nothing else
+     * from being done: a checkpoint takes little, and what it catches up with is deleted.
+     */
+    private Optional<Disk.NoSpace> noSpare() throws IOException {
+        try {
+            if (!wal.spareReady()) {
+                wal.prepareSpare();
+            }
+            return Optional.empty();
+        } catch (Disk.NoSpace e) {
+            return Optional.of(e);
         }
     }
 
@@ -456,7 +474,6 @@ final class Integrator {
 
     /** Once for all that a checkpoint has caught up with: what is settled for the newest is settled for the ones before. */
     private void settleSegments() throws IOException {
-        Chains.Snapshot newest = null;
         boundariesLock.lock();
         try {
             for (Boundary next = boundaries.peek();
@@ -464,13 +481,14 @@ final class Integrator {
                     next = boundaries.peek()) {
                 boundaries.remove();
                 segments.add(new Segment(next.segment(), next.chains().size()));
-                newest = next.chains();
+                unsettled = next.chains();
             }
         } finally {
             boundariesLock.unlock();
         }
-        if (newest != null) {
-            settle(newest);
+        if (unsettled != null) {
+            settle(unsettled);
+            unsettled = null; // else there was no space, and it is tried again
         }
     }
 

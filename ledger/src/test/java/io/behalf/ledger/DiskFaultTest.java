@@ -9,6 +9,7 @@ import io.behalf.core.record.AuditRecord;
 import io.behalf.core.record.AuditRecord.Event;
 import io.behalf.core.record.RecordDecoder;
 import io.behalf.ledger.FaultDisk.Fault;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -263,6 +264,64 @@ class DiskFaultTest {
             awaitAppended(ledger);
         }
         EmbeddedLedger.open(settings).close();
+    }
+
+    /** However seldom it signs: a checkpoint and the tiles take less than the next file does. */
+    @Test
+    void whereThereIsNoSpaceForTheNextFileWhatACheckpointReleasesIsFreed() throws Exception {
+        LedgerSettings settings = settings("log").withCheckpointInterval(Duration.ofDays(1));
+        var disk = new FaultDisk(settings.directory());
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
+            appendUntil(ledger, disk, "wal/00000004");
+            awaitTimes(disk, FaultOperation.on("create", "wal/spare"), 5);
+            disk.hang("create wal/spare");
+            appendUntil(ledger, disk, "wal/00000005");
+            assertThat(disk.awaitHung(SOON)).isTrue();
+            long shown = ledger.checkpoint().size();
+            disk.capacity(disk.used() + LedgerSettings.MIN_SEGMENT_BYTES - 1);
+            disk.goOn();
+
+            awaitGone(disk, "wal/00000003");
+            assertThat(ledger.checkpoint().size()).isGreaterThan(shown);
+            appendUntil(ledger, disk, "wal/00000006"); // there is space for it now
+        }
+        EmbeddedLedger.open(settings).close();
+    }
+
+    @Test
+    void whatFoundNoSpaceWhenItWasReleasedIsFreedWhenThereIsSome() throws Exception {
+        LedgerSettings settings = settings("log");
+        var disk = new FaultDisk(settings.directory());
+        var settled = FaultOperation.on("rename", "wal/chains");
+        try (EmbeddedLedger ledger = EmbeddedLedger.open(settings, disk::below)) {
+            appendUntil(ledger, disk, "wal/00000002");
+            awaitTimes(disk, settled, 2);
+            disk.hang("create wal/chains");
+            appendUntil(ledger, disk, "wal/00000003");
+            assertThat(disk.awaitHung(SOON)).isTrue();
+            disk.capacity(0);
+            disk.goOn();
+            awaitTimes(disk, FaultOperation.on("create", "wal/chains"), 3);
+            TimeUnit.MILLISECONDS.sleep(100); // for the write that finds no space
+
+            disk.capacity(Long.MAX_VALUE);
+            awaitGone(disk, "wal/00000001");
+            assertThat(disk.times(settled)).isEqualTo(3);
+        }
+    }
+
+    private void appendUntil(EmbeddedLedger ledger, FaultDisk disk, String file) throws Exception {
+        while (!Files.exists(disk.root().resolve(file))) {
+            append(ledger, records.lifecycle(task, Event.REVIEWED));
+        }
+    }
+
+    private static void awaitGone(FaultDisk disk, String file) throws InterruptedException {
+        long deadline = System.nanoTime() + SOON.toNanos();
+        while (Files.exists(disk.root().resolve(file))) {
+            assertThat(System.nanoTime()).as("%s is deleted", file).isLessThan(deadline);
+            TimeUnit.MILLISECONDS.sleep(1);
+        }
     }
 
     /** The entry that fills a bundle waits for space, and is in the bundle once. */

@@ -388,7 +388,8 @@ final class FaultDisk implements Disk {
         }
     }
 
-    private long used() throws IOException {
+    /** Bytes that all files together have. */
+    synchronized long used() throws IOException {
         try (var files = Files.walk(root)) {
             long bytes = 0;
             for (Path file : files.filter(Files::isRegularFile).toList()) {
