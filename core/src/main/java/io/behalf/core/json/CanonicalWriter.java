@@ -17,8 +17,8 @@ public final class CanonicalWriter {
     /** From here on it pays to look at eight characters at a time. */
     private static final int LONG = 16;
 
-    /** How many names of members a writer that is used again remembers in their written form. A power of two. */
-    private static final int NAMES = 256;
+    /** How many names of members a writer that is used again remembers in their written form: none of a record's drives out another. */
+    private static final int NAMES = 1 << 11;
 
     /** Longer names come from outside, and would be kept for nothing. */
     private static final int MAX_REMEMBERED = 64;
@@ -76,7 +76,7 @@ public final class CanonicalWriter {
         assert follows(name) : "members out of order at " + name;
         separate();
         @Nullable Written @Nullable [] remembered = names;
-        int slot = name.hashCode() & (NAMES - 1);
+        int slot = slot(name);
         Written known = remembered == null ? null : remembered[slot];
         if (known != null && known.name.equals(name)) {
             int more = known.text.length;
@@ -93,6 +93,12 @@ public final class CanonicalWriter {
         }
         afterKey = true;
         return this;
+    }
+
+    /** With the hash's upper half in it: in the lower one alone, short names that end alike fall together. */
+    static int slot(String name) {
+        int hash = name.hashCode();
+        return (hash ^ hash >>> 11) & (NAMES - 1);
     }
 
     public CanonicalWriter string(String value) {

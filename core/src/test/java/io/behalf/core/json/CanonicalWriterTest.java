@@ -4,10 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -68,6 +75,37 @@ class CanonicalWriterTest {
                 again.beginObject().key(name).number(1).endObject();
                 assertThat(again.toByteArray()).isEqualTo(Json.canonical(Map.of(name, 1)));
             }
+        }
+    }
+
+    /** Or the two are written anew in each record. */
+    @Test
+    void noTwoNamesOfRecordsShareAPlaceAmongThoseRemembered() throws Exception {
+        var names = new TreeSet<String>();
+        Map<String, @Nullable Object> vectors =
+                Json.readObject(Files.readAllBytes(Path.of("..", "vectors", "records.json")));
+        for (Object vector : (List<?>) Objects.requireNonNull(vectors.get("records"))) {
+            String record = (String) Objects.requireNonNull(((Map<?, ?>) vector).get("text"));
+            collect(Json.readObject(record.getBytes(StandardCharsets.UTF_8)), names);
+        }
+
+        assertThat(names).hasSizeGreaterThan(60);
+        assertThat(names.stream()
+                        .collect(Collectors.groupingBy(CanonicalWriter::slot))
+                        .values())
+                .allSatisfy(sharing -> assertThat(sharing).hasSize(1));
+    }
+
+    private static void collect(@Nullable Object value, Set<String> names) {
+        if (value instanceof Map<?, ?> object) {
+            object.forEach((name, member) -> {
+                names.add((String) name);
+                if (!name.equals("data")) { // its names are the event's own
+                    collect(member, names);
+                }
+            });
+        } else if (value instanceof List<?> array) {
+            array.forEach(element -> collect(element, names));
         }
     }
 
