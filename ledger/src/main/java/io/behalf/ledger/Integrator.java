@@ -220,7 +220,7 @@ final class Integrator {
 
     /**
      * The same for somebody who needs it: the next checkpoint then comes within two intervals under load too, one from the last checkpoint
-     * to its turn and one, at most, to the end of a bundle.
+     * to its turn and one, at most, to the end of a bundle; later only where more is appended than this thread keeps up with.
      */
     boolean askForShown(long size, long nanos) throws InterruptedException {
         askers.incrementAndGet();
