@@ -22,14 +22,18 @@ final class FileDisk implements Disk {
 
     @Override
     public Handle create(String path) throws IOException {
-        return new File(
-                path,
-                FileChannel.open(
-                        root.resolve(path),
-                        StandardOpenOption.CREATE,
-                        StandardOpenOption.TRUNCATE_EXISTING,
-                        StandardOpenOption.READ,
-                        StandardOpenOption.WRITE));
+        try {
+            return new File(
+                    path,
+                    FileChannel.open(
+                            root.resolve(path),
+                            StandardOpenOption.CREATE,
+                            StandardOpenOption.TRUNCATE_EXISTING,
+                            StandardOpenOption.READ,
+                            StandardOpenOption.WRITE));
+        } catch (IOException e) {
+            throw orNoSpace(path, e);
+        }
     }
 
     @Override
@@ -60,7 +64,11 @@ final class FileDisk implements Disk {
 
     @Override
     public void createFolders(String folder) throws IOException {
-        Files.createDirectories(root.resolve(folder));
+        try {
+            Files.createDirectories(root.resolve(folder));
+        } catch (IOException e) {
+            throw orNoSpace(folder, e); // a folder takes a block, too
+        }
     }
 
     @Override
@@ -85,6 +93,17 @@ final class FileDisk implements Disk {
         }
     }
 
+    /** Java has no type for ENOSPC and EDQUOT. */
+    private static IOException orNoSpace(String path, IOException fault) {
+        String message = fault.getMessage();
+        if (message == null || !(message.contains("No space left") || message.contains("quota exceeded"))) {
+            return fault;
+        }
+        NoSpace full = new NoSpace(path);
+        full.initCause(fault);
+        return full;
+    }
+
     private record File(String path, FileChannel channel) implements Handle {
         @Override
         public void write(ByteBuffer bytes, long at) throws IOException {
@@ -94,14 +113,7 @@ final class FileDisk implements Disk {
                     position += channel.write(bytes, position);
                 }
             } catch (IOException e) {
-                String message = e.getMessage();
-                // Java has no type for ENOSPC and EDQUOT.
-                if (message != null && (message.contains("No space left") || message.contains("quota exceeded"))) {
-                    NoSpace full = new NoSpace(path);
-                    full.initCause(e);
-                    throw full;
-                }
-                throw e;
+                throw orNoSpace(path, e);
             }
         }
 

@@ -289,6 +289,9 @@ final class FaultDisk implements Disk {
     @Override
     public synchronized void createFolders(String folder) throws IOException {
         run(FaultOperation.on("create folder", folder), () -> {
+            if (isFull()) {
+                throw new NoSpace(folder);
+            }
             real.createFolders(folder);
             for (String above = folder; !above.isEmpty(); above = Disk.folderOf(above)) {
                 folders.add(above);
@@ -386,6 +389,10 @@ final class FaultDisk implements Disk {
         public void close() throws IOException {
             file.close();
         }
+    }
+
+    private boolean isFull() throws IOException {
+        return capacity < Long.MAX_VALUE && used() >= capacity;
     }
 
     /** Bytes that all files together have. */
